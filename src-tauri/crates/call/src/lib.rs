@@ -1,0 +1,14 @@
+//! Calls decided without IO.
+//!
+//! [`Endpoint`] is one signed-in user on one signaling server. Feed it with `handle_*`, then drain
+//! [`Endpoint::poll_action`] until `None`, then wait until [`Endpoint::poll_timeout`] or the next input.
+//! Nothing here knows a clock, a task, a socket, JSON or WebRTC.
+
+mod id;
+mod signal;
+
+pub use id::{CallId, IdError, Party, RoomId, UserId};
+pub use signal::{
+    Candidate, Constraints, EndDetail, EndReason, LinkQuality, MediaState, NetworkStats, Offer, Refusal,
+    RefusalCode, RefusalGroup, Report, Resolution, Signal, Toggle,
+};

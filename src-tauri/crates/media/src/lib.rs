@@ -1,0 +1,13 @@
+//! Media without network and without system: units, device and codec traits, codecs, jitter buffer, the four
+//! pipelines (audio and video, out and in), and the synthetic and file devices.
+//!
+//! Nothing here knows a socket, a call, or a system device. Pipelines run on named OS threads; what decides is pure
+//! and is told the time.
+
+pub mod audio;
+pub mod codec;
+pub mod device;
+pub mod packet;
+pub mod spec;
+pub mod units;
+pub mod video;

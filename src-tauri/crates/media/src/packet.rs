@@ -1,0 +1,30 @@
+//! What passes between a pipeline and the peer connection.
+
+use crate::units::{RtpTime, SequenceNumber};
+use bytes::Bytes;
+use std::time::Instant;
+
+/// One encoded frame on its way out: 20 ms of sound, or one picture.
+#[derive(Debug, Clone)]
+pub struct EncodedFrame {
+    pub payload: Bytes,
+    /// Audio: 48 kHz ticks of Opus; video: 90 kHz.
+    pub rtp_time: RtpTime,
+    /// Video only: decodable without any other frame.
+    pub keyframe: bool,
+    /// When the first sample was captured or the picture taken.
+    pub captured_at: Instant,
+}
+
+/// One RTP packet that came, as the network delivered it: possibly late, doubled or out of order.
+#[derive(Debug, Clone)]
+pub struct ReceivedPacket {
+    /// The RTP payload without header, extensions and padding.
+    pub payload: Bytes,
+    pub sequence: SequenceNumber,
+    pub rtp_time: RtpTime,
+    /// RTP marker bit: last packet of a picture; first packet after silence for sound.
+    pub marker: bool,
+    pub ssrc: u32,
+    pub arrived_at: Instant,
+}
