@@ -1,0 +1,64 @@
+//! What a peer connection tells its owner.
+
+use crate::config::{AudioCodec, VideoCodec};
+use ahoy_call::Candidate;
+use ahoy_media::packet::ReceivedPacket;
+use ahoy_media::units::Bitrate;
+
+/// Sent in order over the channel given to [`Peer::new`](crate::Peer::new).
+#[derive(Debug, Clone, PartialEq)]
+pub enum PeerEvent {
+    /// A local candidate to send to the other side.
+    Candidate(Candidate),
+    /// All local candidates have been told.
+    CandidatesDone,
+    State(TransportState),
+    /// The other side sends this kind from here on; told again after each renegotiation that touched it.
+    Track(RemoteTrack),
+    /// The other side cannot decode our picture (PLI or FIR): encode a keyframe.
+    KeyframeNeeded,
+    /// The bandwidth estimate moved by more than 5 %.
+    TargetBitrate(Bitrate),
+}
+
+/// How the transport stands.
+///
+/// ```text
+/// Connecting ─► Connected ⇄ Disconnected ─► Failed
+///      └───────────────────────────────────►┘   any ─► Closed
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TransportState {
+    Connecting,
+    /// ICE and DTLS are up: media flows.
+    Connected,
+    /// No answer to checks for a few seconds; it may come back by itself.
+    Disconnected,
+    /// It does not come back without an ICE restart.
+    Failed,
+    Closed,
+}
+
+/// Sound or picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MediaKind {
+    Audio,
+    Video,
+}
+
+/// The codec of a track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Codec {
+    Audio(AudioCodec),
+    Video(VideoCodec),
+}
+
+/// A track of the other side; its packets go to the sink of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemoteTrack {
+    pub kind: MediaKind,
+    pub codec: Codec,
+}
+
+/// Takes received packets, on a task of the peer connection: it copies or queues and never blocks.
+pub type PacketSink = Box<dyn FnMut(ReceivedPacket) + Send>;
