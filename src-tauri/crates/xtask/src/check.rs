@@ -1,0 +1,87 @@
+//! `cargo xtask test`: every check that needs nothing but this machine.
+
+use crate::invocation::{Invocation, on_path};
+use crate::platform::Purpose;
+use crate::requirements::{self, Consent};
+use crate::steps::{Outcome, Steps};
+use crate::workspace::{self, Profile};
+use crate::{licences, page};
+use anyhow::{Result, bail};
+
+/// The window embeds its page in every build here, so that tauri is compiled once and not for two feature sets.
+const FEATURES: [&str; 2] = ["--features", "ahoy/custom-protocol"];
+
+pub fn test() -> Result<()> {
+    let mut steps = Steps::default();
+    steps.step("system packages", || {
+        requirements::ensure_packages(&[Purpose::Build, Purpose::Test], Consent::of_this_machine())?;
+        requirements::ensure_node()?;
+        Ok(Outcome::Done)
+    })?;
+    steps.step("page: packages", || page::install_packages().map(done))?;
+    steps.step("page: types", || page::script("check").map(done))?;
+    steps.step("page: unit tests", || page::script("test").map(done))?;
+    steps.step("page: build", || page::script("build").map(done))?;
+    steps.step("formatting", || {
+        Invocation::cargo()
+            .args(["fmt", "--all", "--check"])
+            .run()
+            .map(done)
+    })?;
+    steps.step("lints", || {
+        let clippy = Invocation::cargo()
+            .args(["clippy", "--workspace", "--all-targets"])
+            .args(FEATURES);
+        clippy.args(["--", "-D", "warnings"]).run().map(done)
+    })?;
+    steps.step("licences and advisories", licences::check)?;
+    steps.step("programs", || {
+        Invocation::cargo()
+            .args(["build", "--workspace", "--bins"])
+            .args(FEATURES)
+            .run()
+            .map(done)
+    })?;
+    steps.step("tests: unit, model, golden, e2e", || {
+        Invocation::cargo()
+            .args(["test", "--workspace"])
+            .args(FEATURES)
+            .run()
+            .map(done)
+    })?;
+    steps.step("window", window)?;
+    steps.print_summary();
+    Ok(())
+}
+
+fn done((): ()) -> Outcome {
+    Outcome::Done
+}
+
+/// Programs without which the window cannot be driven unseen.
+const WINDOW_TOOLS: [&str; 2] = ["Xvfb", "WebKitWebDriver"];
+
+fn window() -> Result<Outcome> {
+    let missing: Vec<&str> = WINDOW_TOOLS
+        .into_iter()
+        .filter(|program| !on_path(program))
+        .collect();
+    if !missing.is_empty() {
+        let missing = missing.join(" and ");
+        if std::env::var_os("CI").is_some() {
+            bail!("{missing} missing");
+        }
+        return Ok(Outcome::Skipped(format!("no {missing} on this system")));
+    }
+    Invocation::cargo()
+        .args(["test", "--workspace", "--test", "window"])
+        .args(FEATURES)
+        .args(["--", "--ignored", "--nocapture"])
+        .env("AHOY_WINDOW", workspace::built(Profile::Dev, "ahoy"))
+        .env(
+            "AHOY_WINDOW_PICTURE",
+            workspace::target().join("window-smoke.png"),
+        )
+        .run()?;
+    Ok(Outcome::Done)
+}
