@@ -1,1 +1,38 @@
+//! Signaling: what the protocols say, and the WebSocket that carries it.
+//!
+//! Two halves that know nothing of each other; the client actor joins them.
+//!
+//! **[`Protocol`]** is a session without IO: it turns texts of the server into [`Event`]s and [`ahoy_call::Signal`]s into
+//! texts. [`ProtocolKind::session`] makes one. After every `handle_*` drain [`Protocol::poll_text`] and
+//! [`Protocol::poll_event`] until `None`, then wait until [`Protocol::poll_timeout`] or the next input.
+//!
+//! **[`Connection`]** is one task that keeps a WebSocket up. Its [`LinkEvent`]s are fed to the session, texts of the session
+//! are sent through it:
+//!
+//! | from | does |
+//! |---|---|
+//! | [`LinkEvent::Up`] | [`Protocol::handle_connected`] |
+//! | [`LinkEvent::Text`] | [`Protocol::handle_text`] |
+//! | [`LinkEvent::Alive`] | [`Protocol::handle_alive`] |
+//! | [`LinkEvent::Down`], [`LinkEvent::GivenUp`] | [`Protocol::handle_disconnected`] |
+//! | [`Protocol::poll_text`] | `connection.outgoing.send(text).await` |
+//! | [`Event::Silent`] | [`Connection::drop_link`] |
+//! | a new token, after [`DownCause::TokenExpired`] or [`DownCause::Unauthorized`] | [`Connection::set_token`] |
+//! | the system's network changed | [`Connection::retry_now`] |
+//!
+//! While the link is down the session keeps the texts that still matter, bounded, and gives them out after it is up again;
+//! nobody else has to queue. [`login`] trades name and password for a token, [`TokenClaims`] reads what a token says about itself.
+//! The wire messages themselves are public in [`im_suite::wire`], because the reference server speaks them too.
 
+mod backoff;
+mod link;
+mod protocol;
+mod secret;
+mod token;
+
+pub use backoff::Backoff;
+pub use jiff::Timestamp;
+pub use link::{DownCause, LinkEvent, Target, TargetError};
+pub use protocol::{Event, LiveCall, LiveCallState, Problem, Protocol, ProtocolError, SessionConfig};
+pub use secret::Secret;
+pub use token::TokenClaims;
