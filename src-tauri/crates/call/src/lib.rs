@@ -4,11 +4,23 @@
 //! [`Endpoint::poll_action`] until `None`, then wait until [`Endpoint::poll_timeout`] or the next input.
 //! Nothing here knows a clock, a task, a socket, JSON or WebRTC.
 
+mod action;
+mod call;
+mod end;
+mod endpoint;
 mod id;
+mod remote;
 mod signal;
+mod snapshot;
+mod state;
+mod timer;
 
+pub use action::{Action, Command, CommandError, PeerInput, Ring};
+pub use end::{CallEnd, EndCause};
+pub use endpoint::{Endpoint, EndpointConfig};
 pub use id::{CallId, IdError, Party, RoomId, UserId};
 pub use signal::{
     Candidate, Constraints, EndDetail, EndReason, LinkQuality, MediaState, NetworkStats, Offer, Refusal,
     RefusalCode, RefusalGroup, Report, Resolution, Signal, Toggle,
 };
+pub use snapshot::{CallSnapshot, CallState};

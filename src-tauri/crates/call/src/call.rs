@@ -1,0 +1,531 @@
+//! One call: what its user, its timers and its own peer connection make of it. What the other side and the server
+//! make of it is in `remote.rs`.
+//!
+//! A call knows one peer and no other call; who is busy and who wins a glare is decided by the endpoint.
+
+use crate::action::Outbox;
+use crate::end::Ending;
+use crate::state::{HeldCandidates, State};
+use crate::timer::{CONNECT, RECONNECT, REPEAT_OFFER, RING_GUARD, Timer, Timers};
+use crate::{
+    Action, CallEnd, CallId, CallSnapshot, Candidate, CommandError, Constraints, EndCause, EndDetail,
+    EndReason, Offer, Party, PeerInput, Ring, Signal,
+};
+use std::time::{Duration, Instant};
+
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) id: CallId,
+    pub(crate) me: Party,
+    pub(crate) peer: Party,
+    pub(crate) peer_name: Option<String>,
+    pub(crate) outgoing: bool,
+    /// The call is a video call.
+    pub(crate) video: bool,
+    pub(crate) send_video: bool,
+    pub(crate) state: State,
+    pub(crate) timers: Timers,
+    pub(crate) rules: Rules,
+    began_at: Instant,
+    /// What is heard of this call.
+    ring: Ring,
+    /// A peer connection or media exist outside and must be freed.
+    media_open: bool,
+    /// The `call.end` of a callee, to be said again when the offer is repeated.
+    pub(crate) last_word: Option<Signal>,
+}
+
+/// What the endpoint decides for all its calls.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    /// The server's ring time.
+    pub(crate) ring_timeout: Duration,
+    pub(crate) basic_mode: bool,
+    /// What answers say this side wishes to receive.
+    pub(crate) answer_constraints: Option<Constraints>,
+}
+
+/// The two sides of a call, and what it is.
+#[derive(Debug)]
+pub(crate) struct Sides {
+    pub(crate) id: CallId,
+    pub(crate) me: Party,
+    pub(crate) peer: Party,
+    pub(crate) peer_name: Option<String>,
+    pub(crate) video: bool,
+}
+
+impl Call {
+    /// Begins a call of this user.
+    pub(crate) fn place(
+        now: Instant,
+        sides: Sides,
+        constraints: Constraints,
+        rules: Rules,
+        out: &mut Outbox,
+    ) -> Self {
+        let state = State::Preparing {
+            constraints,
+            local: HeldCandidates::default(),
+        };
+        let mut call = Self::new(now, sides, true, state, rules);
+        call.send_video = call.video;
+        call.media_open = true;
+        call.timers
+            .arm(Timer::NoAnswer, now + call.rules.ring_timeout + RING_GUARD);
+        out.push(Action::CreateOffer {
+            call: call.id.clone(),
+            video: call.video,
+        });
+        call
+    }
+
+    /// Rings for an incoming call until `rings_until`.
+    pub(crate) fn ring(
+        now: Instant,
+        sides: Sides,
+        offer_sdp: String,
+        remote: HeldCandidates,
+        rings_until: Instant,
+        rules: Rules,
+        out: &mut Outbox,
+    ) -> Self {
+        let mut call = Self::new(now, sides, false, State::Incoming { offer_sdp, remote }, rules);
+        call.timers.arm(Timer::NoAnswer, rings_until);
+        out.send(Signal::Ringing {
+            call: call.id.clone(),
+        });
+        call.set_ring(Ring::Incoming, out);
+        call
+    }
+
+    /// Answers an incoming call without ringing: its user was calling the same person (IM-Suite §9, glare).
+    pub(crate) fn answer_at_once(
+        now: Instant,
+        sides: Sides,
+        offer_sdp: String,
+        remote: HeldCandidates,
+        own_camera: bool,
+        rules: Rules,
+        out: &mut Outbox,
+    ) -> Self {
+        let mut call = Self::new(now, sides, false, State::Ended, rules);
+        call.begin_answer(now, offer_sdp, remote, own_camera, out);
+        call
+    }
+
+    fn new(now: Instant, sides: Sides, outgoing: bool, state: State, rules: Rules) -> Self {
+        let Sides {
+            id,
+            me,
+            peer,
+            peer_name,
+            video,
+        } = sides;
+        Self {
+            id,
+            me,
+            peer,
+            peer_name,
+            outgoing,
+            video,
+            send_video: false,
+            state,
+            timers: Timers::default(),
+            rules,
+            began_at: now,
+            ring: Ring::Silent,
+            media_open: false,
+            last_word: None,
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> Option<CallSnapshot> {
+        Some(CallSnapshot {
+            call: self.id.clone(),
+            peer: self.peer.clone(),
+            peer_name: self.peer_name.clone(),
+            outgoing: self.outgoing,
+            video: self.video,
+            send_video: self.send_video,
+            state: self.state.public()?,
+            connected_at: self.state.connected_at(),
+            began_at: self.began_at,
+        })
+    }
+
+    pub(crate) fn accept(&mut self, now: Instant, video: bool, out: &mut Outbox) -> Result<(), CommandError> {
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Incoming { offer_sdp, remote } => {
+                self.begin_answer(now, offer_sdp, remote, video, out);
+                Ok(())
+            }
+            other => {
+                self.state = other;
+                Err(CommandError::WrongState)
+            }
+        }
+    }
+
+    pub(crate) fn decline(
+        &mut self,
+        now: Instant,
+        cause: EndCause,
+        reason: EndReason,
+        out: &mut Outbox,
+    ) -> Result<(), CommandError> {
+        if !matches!(self.state, State::Incoming { .. }) {
+            return Err(CommandError::WrongState);
+        }
+        self.finish(now, Ending::told(cause, reason, None), out);
+        Ok(())
+    }
+
+    pub(crate) fn hang_up(&mut self, now: Instant, out: &mut Outbox) {
+        use {EndCause::*, EndReason::*};
+        let ending = match self.state {
+            State::Preparing { .. } | State::Yielding { .. } => Ending {
+                tell: false,
+                ..Ending::told(Cancelled, UserHangup, Some(EndDetail::Cancelled))
+            },
+            State::Offered { .. } => Ending::told(Cancelled, UserHangup, Some(EndDetail::Cancelled)),
+            State::Incoming { .. } | State::Answering { .. } => Ending::told(Declined, UserRejected, None),
+            State::Connecting { .. } | State::Connected { .. } | State::Reconnecting { .. } => {
+                Ending::told(HungUp, UserHangup, None)
+            }
+            State::Ended => return out.ignore(),
+        };
+        self.finish(now, ending, out);
+    }
+
+    pub(crate) fn handle_peer(&mut self, now: Instant, input: PeerInput, out: &mut Outbox) {
+        match input {
+            PeerInput::LocalOffer { sdp } => self.send_offer(now, sdp, out),
+            PeerInput::LocalAnswer { sdp } => self.send_answer(now, sdp, out),
+            PeerInput::LocalCandidate(candidate) => self.send_candidate(candidate, out),
+            PeerInput::Connected => self.connected(now, out),
+            PeerInput::Disconnected => self.disconnected(now, out),
+            PeerInput::Failed => match self.state {
+                State::Connecting { .. } | State::Connected { .. } | State::Reconnecting { .. } => {
+                    self.finish(now, connection_lost(), out);
+                }
+                State::Preparing { .. }
+                | State::Offered { .. }
+                | State::Yielding { .. }
+                | State::Incoming { .. }
+                | State::Answering { .. }
+                | State::Ended => out.ignore(),
+            },
+            PeerInput::DescriptionFailed => self.description_failed(now, out),
+            PeerInput::MediaFailed => self.media_failed(now, out),
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
+        while let Some(timer) = self.timers.take_due(now) {
+            match timer {
+                Timer::NoAnswer => self.no_answer(now, out),
+                Timer::RepeatOffer => {
+                    if let State::Offered { offer, .. } = &self.state {
+                        out.send(Signal::Offer(offer.clone()));
+                    }
+                }
+                Timer::Connect if matches!(self.state, State::Answering { .. }) => {
+                    self.media_failed(now, out);
+                }
+                Timer::Connect | Timer::Reconnect => self.finish(now, connection_lost(), out),
+                Timer::Winner => {
+                    let lost = Ending::quiet(EndCause::ConnectionLost, EndReason::NetworkError, false);
+                    self.finish(now, lost, out);
+                }
+            }
+        }
+    }
+
+    fn begin_answer(
+        &mut self,
+        now: Instant,
+        offer_sdp: String,
+        remote: HeldCandidates,
+        own_camera: bool,
+        out: &mut Outbox,
+    ) {
+        self.send_video = own_camera && self.video;
+        self.media_open = true;
+        self.timers.disarm(Timer::NoAnswer);
+        self.timers.arm(Timer::Connect, now + CONNECT);
+        self.set_ring(Ring::Silent, out);
+        let (candidates, complete) = remote.into_parts();
+        out.push(Action::CreateAnswer {
+            call: self.id.clone(),
+            offer_sdp,
+            video: self.send_video,
+            remote_video: self.video,
+            candidates,
+        });
+        if complete {
+            self.add_candidate(None, out);
+        }
+        self.start_media(out);
+        self.state = State::Answering {
+            local: HeldCandidates::default(),
+        };
+    }
+
+    pub(crate) fn start_media(&self, out: &mut Outbox) {
+        out.push(Action::StartMedia {
+            call: self.id.clone(),
+            send_video: self.send_video,
+            video: self.video,
+        });
+    }
+
+    pub(crate) fn add_candidate(&self, candidate: Option<Candidate>, out: &mut Outbox) {
+        out.push(Action::AddCandidate {
+            call: self.id.clone(),
+            candidate,
+        });
+    }
+
+    fn send_offer(&mut self, now: Instant, sdp: String, out: &mut Outbox) {
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Preparing { constraints, local } => {
+                let offer = Box::new(Offer {
+                    call: self.id.clone(),
+                    from: self.me.clone(),
+                    to: self.peer.clone(),
+                    video: self.video,
+                    sdp,
+                    candidates: Vec::new(),
+                    constraints,
+                    negotiation: 0,
+                    expires_in: None,
+                    caller_name: None,
+                });
+                out.send(Signal::Offer(offer.clone()));
+                self.flush(local, out);
+                self.timers
+                    .arm(Timer::NoAnswer, now + self.rules.ring_timeout + RING_GUARD);
+                if !self.rules.basic_mode {
+                    self.timers.arm(Timer::RepeatOffer, now + REPEAT_OFFER);
+                }
+                self.state = State::Offered {
+                    offer,
+                    ringing: false,
+                    remote: HeldCandidates::default(),
+                };
+            }
+            other => {
+                self.state = other;
+                out.ignore();
+            }
+        }
+    }
+
+    fn send_answer(&mut self, now: Instant, sdp: String, out: &mut Outbox) {
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Answering { local } => {
+                out.send(Signal::Answer {
+                    call: self.id.clone(),
+                    sdp,
+                    candidates: Vec::new(),
+                    constraints: self.rules.answer_constraints.clone(),
+                    negotiation: None,
+                });
+                self.flush(local, out);
+                self.timers.arm(Timer::Connect, now + CONNECT);
+                self.state = State::Connecting { answered_at: now };
+            }
+            other => {
+                self.state = other;
+                out.ignore();
+            }
+        }
+    }
+
+    fn flush(&self, local: HeldCandidates, out: &mut Outbox) {
+        for candidate in local.into_signals() {
+            out.send(Signal::Candidate {
+                call: self.id.clone(),
+                candidate,
+            });
+        }
+    }
+
+    fn send_candidate(&mut self, candidate: Option<Candidate>, out: &mut Outbox) {
+        match &mut self.state {
+            State::Preparing { local, .. } | State::Answering { local } => {
+                if !local.push(candidate) {
+                    out.ignore();
+                }
+            }
+            State::Offered { .. }
+            | State::Connecting { .. }
+            | State::Connected { .. }
+            | State::Reconnecting { .. } => out.send(Signal::Candidate {
+                call: self.id.clone(),
+                candidate,
+            }),
+            State::Yielding { .. } | State::Incoming { .. } | State::Ended => out.ignore(),
+        }
+    }
+
+    fn connected(&mut self, now: Instant, out: &mut Outbox) {
+        let (answered_at, since) = match self.state {
+            State::Connecting { answered_at } => (answered_at, now),
+            State::Reconnecting { answered_at, since } => (answered_at, since),
+            State::Preparing { .. }
+            | State::Offered { .. }
+            | State::Yielding { .. }
+            | State::Incoming { .. }
+            | State::Answering { .. }
+            | State::Connected { .. }
+            | State::Ended => return out.ignore(),
+        };
+        self.timers.disarm(Timer::Connect);
+        self.timers.disarm(Timer::Reconnect);
+        self.state = State::Connected { answered_at, since };
+    }
+
+    fn disconnected(&mut self, now: Instant, out: &mut Outbox) {
+        match self.state {
+            State::Connected { answered_at, since } => {
+                self.timers.arm(Timer::Reconnect, now + RECONNECT);
+                self.state = State::Reconnecting { answered_at, since };
+            }
+            State::Preparing { .. }
+            | State::Offered { .. }
+            | State::Yielding { .. }
+            | State::Incoming { .. }
+            | State::Answering { .. }
+            | State::Connecting { .. }
+            | State::Reconnecting { .. }
+            | State::Ended => out.ignore(),
+        }
+    }
+
+    fn description_failed(&mut self, now: Instant, out: &mut Outbox) {
+        use {EndCause::*, EndReason::*};
+        let ending = match self.state {
+            State::Preparing { .. } => Ending::quiet(MediaFailed, UserHangup, true),
+            State::Answering { .. } => {
+                Ending::told(IncompatibleOffer, UserRejected, Some(EndDetail::MediaFailure))
+            }
+            State::Connecting { .. } => {
+                Ending::told(IncompatibleOffer, NetworkError, Some(EndDetail::BadSdp))
+            }
+            State::Offered { .. }
+            | State::Yielding { .. }
+            | State::Incoming { .. }
+            | State::Connected { .. }
+            | State::Reconnecting { .. }
+            | State::Ended => return out.ignore(),
+        };
+        self.finish(now, ending, out);
+    }
+
+    fn media_failed(&mut self, now: Instant, out: &mut Outbox) {
+        use {EndCause::MediaFailed, EndReason::*};
+        let told = |reason| Ending::told(MediaFailed, reason, Some(EndDetail::MediaFailure));
+        let ending = match self.state {
+            State::Preparing { .. } | State::Yielding { .. } => Ending {
+                tell: false,
+                ..told(UserHangup)
+            },
+            State::Answering { .. } => told(UserRejected),
+            State::Offered { .. }
+            | State::Connecting { .. }
+            | State::Connected { .. }
+            | State::Reconnecting { .. } => told(UserHangup),
+            State::Incoming { .. } | State::Ended => return out.ignore(),
+        };
+        self.finish(now, ending, out);
+    }
+
+    fn no_answer(&mut self, now: Instant, out: &mut Outbox) {
+        use {EndCause::*, EndReason::Timeout};
+        match self.state {
+            State::Preparing { .. } => self.media_failed(now, out),
+            State::Offered { .. } => {
+                let ending = Ending::told(NoAnswer, Timeout, Some(EndDetail::Ring));
+                self.finish(now, ending, out);
+            }
+            State::Incoming { .. } => {
+                let ending = Ending::told(Missed, Timeout, Some(EndDetail::Ring));
+                self.finish(now, ending, out);
+            }
+            State::Yielding { .. }
+            | State::Answering { .. }
+            | State::Connecting { .. }
+            | State::Connected { .. }
+            | State::Reconnecting { .. }
+            | State::Ended => out.ignore(),
+        }
+    }
+
+    pub(crate) fn set_ring(&mut self, ring: Ring, out: &mut Outbox) {
+        if self.ring != ring {
+            self.ring = ring;
+            out.push(Action::Ring {
+                call: self.id.clone(),
+                ring,
+            });
+        }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+
+    /// Ends the call: silence first, then the other side, then the devices.
+    pub(crate) fn finish(&mut self, now: Instant, ending: Ending, out: &mut Outbox) {
+        let Ending {
+            cause,
+            reason,
+            detail,
+            by_us,
+            tell,
+        } = ending;
+        let answered_at = self.state.answered_at();
+        self.state = State::Ended;
+        self.timers.clear();
+        self.set_ring(Ring::Silent, out);
+        if tell {
+            let end = Signal::End {
+                call: self.id.clone(),
+                reason,
+                detail: detail.clone(),
+            };
+            if !self.outgoing {
+                self.last_word = Some(end.clone());
+            }
+            out.send(end);
+        }
+        if self.media_open {
+            self.media_open = false;
+            out.push(Action::StopMedia {
+                call: self.id.clone(),
+            });
+        }
+        out.push(Action::Ended {
+            call: self.id.clone(),
+            end: CallEnd {
+                cause,
+                reason,
+                detail,
+                by_us,
+                answered: answered_at.is_some(),
+                duration: answered_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at)),
+            },
+        });
+    }
+}
+
+/// ICE or DTLS did not come up in time, or did not come back.
+fn connection_lost() -> Ending {
+    Ending::told(
+        EndCause::ConnectionLost,
+        EndReason::NetworkError,
+        Some(EndDetail::IceFailed),
+    )
+}

@@ -1,0 +1,433 @@
+//! One signed-in user on one signaling server: at most one live call, busy to all others, and the rules of glare.
+
+use crate::action::Outbox;
+use crate::call::{Call, Rules, Sides};
+use crate::end::Ending;
+use crate::state::{HeldCandidates, State};
+use crate::timer::{MAX_RING, RING_GUARD};
+use crate::{
+    Action, CallId, CallSnapshot, Command, CommandError, Constraints, EndCause, EndDetail, EndReason, Offer,
+    Party, PeerInput, Signal,
+};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// What an endpoint has to know from the start.
+#[derive(Debug, Clone)]
+pub struct EndpointConfig {
+    pub me: Party,
+    /// The server's ring time; both sides give up 5 s later by themselves. At most 120 s (IM-Suite §9).
+    pub ring_timeout: Duration,
+    /// The server has shown no features (IM-Suite §13): no repeated offers, and glare is settled by the clients.
+    pub basic_mode: bool,
+}
+
+/// The calls of one user.
+///
+/// After each `handle_*`, take [`Endpoint::poll_action`] until `None` and perform the actions in order, then come
+/// back with the next input or at [`Endpoint::poll_timeout`].
+#[derive(Debug)]
+pub struct Endpoint {
+    me: Party,
+    rules: Rules,
+    live: Option<Call>,
+    /// An offer of the person this user is calling, until it is clear which of the two calls goes on.
+    crossing: Option<Crossing>,
+    ended: Tombstones,
+    out: Outbox,
+}
+
+/// An offer that came while this user's own offer to the same person was out.
+#[derive(Debug)]
+struct Crossing {
+    offer: Box<Offer>,
+    remote: HeldCandidates,
+    expires_at: Instant,
+}
+
+impl Endpoint {
+    pub fn new(config: EndpointConfig) -> Self {
+        Self {
+            me: config.me,
+            rules: Rules {
+                ring_timeout: config.ring_timeout.min(MAX_RING),
+                basic_mode: config.basic_mode,
+                answer_constraints: None,
+            },
+            live: None,
+            crossing: None,
+            ended: Tombstones::default(),
+            out: Outbox::default(),
+        }
+    }
+
+    /// Tells what the server can do, for the calls that begin after this.
+    pub fn set_basic_mode(&mut self, basic_mode: bool) {
+        self.rules.basic_mode = basic_mode;
+    }
+
+    /// Tells the server's ring time, for the calls that begin after this.
+    pub fn set_ring_timeout(&mut self, ring_timeout: Duration) {
+        self.rules.ring_timeout = ring_timeout.min(MAX_RING);
+    }
+
+    /// Sets what answers say this side wishes to receive, for the calls that begin after this.
+    pub fn set_answer_constraints(&mut self, constraints: Option<Constraints>) {
+        self.rules.answer_constraints = constraints;
+    }
+
+    /// Does what the user wants.
+    ///
+    /// # Errors
+    /// Says why nothing was done.
+    pub fn handle_command(&mut self, now: Instant, command: Command) -> Result<(), CommandError> {
+        let result = match command {
+            Command::PlaceCall {
+                call,
+                to,
+                video,
+                constraints,
+            } => self.place_call(now, call, to, video, constraints),
+            Command::Accept { call, video } => {
+                let (live, out) = self.live_call(&call)?;
+                live.accept(now, video, out)
+            }
+            Command::Decline { call } => {
+                let (live, out) = self.live_call(&call)?;
+                live.decline(now, EndCause::Declined, EndReason::UserRejected, out)
+            }
+            Command::Busy { call } => {
+                let (live, out) = self.live_call(&call)?;
+                live.decline(now, EndCause::Busy, EndReason::UserBusy, out)
+            }
+            Command::HangUp { call } => {
+                let (live, out) = self.live_call(&call)?;
+                live.hang_up(now, out);
+                Ok(())
+            }
+        };
+        self.settle(now);
+        result
+    }
+
+    /// Takes a signal from the other side or the server. Stale and foreign ones are counted and dropped.
+    pub fn handle_signal(&mut self, now: Instant, signal: Signal) {
+        match signal {
+            Signal::Offer(offer) => self.handle_offer(now, offer),
+            Signal::Refused { call: None, refusal } => match &mut self.live {
+                Some(live) if refusal.fatal && live.awaits_first_word() => {
+                    live.handle_refusal(now, &refusal, &mut self.out);
+                }
+                Some(_) | None => self.out.ignore(),
+            },
+            Signal::Ringing { .. }
+            | Signal::Answer { .. }
+            | Signal::AnsweredElsewhere { .. }
+            | Signal::Candidate { .. }
+            | Signal::End { .. }
+            | Signal::Refused { .. }
+            | Signal::Report { .. }
+            | Signal::Renegotiate { .. } => match &mut self.live {
+                Some(live) if Some(&live.id) == signal.call() => {
+                    live.handle_signal(now, signal, &mut self.out);
+                }
+                Some(_) | None => self.handle_other_signal(now, signal),
+            },
+        }
+        self.settle(now);
+    }
+
+    /// Takes an event of the peer connection or the media of `call`.
+    pub fn handle_peer(&mut self, now: Instant, call: &CallId, event: PeerInput) {
+        match &mut self.live {
+            Some(live) if live.id == *call => live.handle_peer(now, event, &mut self.out),
+            Some(_) | None => self.out.ignore(),
+        }
+        self.settle(now);
+    }
+
+    /// Runs the timers that are due; calling it early does nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if let Some(crossing) = self.crossing.take_if(|it| it.expires_at <= now) {
+            self.ended.add(crossing.offer.call, None);
+        }
+        if let Some(live) = &mut self.live {
+            live.handle_timeout(now, &mut self.out);
+        }
+        self.settle(now);
+    }
+
+    /// The next thing to do.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.out.actions.pop_front()
+    }
+
+    /// When to call [`Endpoint::handle_timeout`].
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let live = self.live.as_ref().and_then(|live| live.timers.next());
+        let crossing = self.crossing.as_ref().map(|crossing| crossing.expires_at);
+        live.into_iter().chain(crossing).min()
+    }
+
+    /// The live call, `None` when idle.
+    pub fn snapshot(&self) -> Option<CallSnapshot> {
+        self.live.as_ref().and_then(Call::snapshot)
+    }
+
+    /// How many inputs had no meaning: for an ended or foreign call, or in the wrong state.
+    pub fn ignored(&self) -> u64 {
+        self.out.ignored
+    }
+
+    fn live_call(&mut self, call: &CallId) -> Result<(&mut Call, &mut Outbox), CommandError> {
+        match &mut self.live {
+            Some(live) if live.id == *call => Ok((live, &mut self.out)),
+            Some(_) | None => Err(CommandError::UnknownCall),
+        }
+    }
+
+    fn place_call(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        to: Party,
+        video: bool,
+        constraints: Constraints,
+    ) -> Result<(), CommandError> {
+        if to == self.me {
+            return Err(CommandError::SelfCall);
+        }
+        if self.live.is_some() {
+            return Err(CommandError::AlreadyInCall);
+        }
+        let sides = Sides {
+            id: call,
+            me: self.me.clone(),
+            peer: to,
+            peer_name: None,
+            video,
+        };
+        self.live = Some(Call::place(
+            now,
+            sides,
+            constraints,
+            self.rules.clone(),
+            &mut self.out,
+        ));
+        Ok(())
+    }
+
+    fn handle_offer(&mut self, now: Instant, offer: Box<Offer>) {
+        if let Some(live) = &mut self.live
+            && live.id == offer.call
+        {
+            return live.handle_signal(now, Signal::Offer(offer), &mut self.out);
+        }
+        if let Some(last_word) = self.ended.get(&offer.call) {
+            // The caller asks again because it missed that its call was refused.
+            return match last_word {
+                Some(end) => self.out.send(end.clone()),
+                None => self.out.ignore(),
+            };
+        }
+        let expired = offer.expires_in == Some(Duration::ZERO);
+        if offer.to != self.me || offer.from == self.me || offer.negotiation != 0 || expired {
+            return self.out.ignore();
+        }
+        match &self.live {
+            None => self.ring(now, Crossing::new(now, offer, &self.rules)),
+            Some(live) if live.outgoing && live.peer == offer.from => match live.state {
+                // The other side never learned of this call, so its own call is the only one.
+                State::Preparing { .. } => self.answer_winner(now, offer),
+                State::Offered { .. } if live.rules.basic_mode => {
+                    self.settle_glare_by_id(now, offer);
+                }
+                State::Offered { .. } | State::Yielding { .. } => {
+                    self.crossing = Some(Crossing::new(now, offer, &self.rules));
+                }
+                State::Incoming { .. }
+                | State::Answering { .. }
+                | State::Connecting { .. }
+                | State::Connected { .. }
+                | State::Reconnecting { .. }
+                | State::Ended => self.refuse_as_busy(offer.call.clone()),
+            },
+            Some(_) => self.refuse_as_busy(offer.call.clone()),
+        }
+    }
+
+    /// Without a server that orders the two offers the bytewise smaller call id wins (IM-Suite §9, basic mode).
+    fn settle_glare_by_id(&mut self, now: Instant, offer: Box<Offer>) {
+        match &mut self.live {
+            Some(live) if offer.call < live.id => {
+                let ending = Ending::told(EndCause::Glare, EndReason::UserBusy, Some(EndDetail::Glare));
+                live.finish(now, ending, &mut self.out);
+                self.answer_winner(now, offer);
+            }
+            // The other side ends its own attempt by the same rule.
+            Some(_) | None => self.out.ignore(),
+        }
+    }
+
+    /// Drops this user's own attempt and answers the call of the person he was calling.
+    fn answer_winner(&mut self, now: Instant, offer: Box<Offer>) {
+        let crossing = Crossing::new(now, offer, &self.rules);
+        self.replace_by(now, crossing);
+    }
+
+    fn replace_by(&mut self, now: Instant, crossing: Crossing) {
+        let Some(mut loser) = self.live.take() else {
+            return;
+        };
+        if !loser.is_over() {
+            let ending = Ending::quiet(EndCause::Glare, EndReason::UserBusy, true);
+            loser.finish(now, ending, &mut self.out);
+        }
+        self.ended.add(loser.id, None);
+        let (sides, offer_sdp, remote) = crossing.into_parts();
+        self.live = Some(Call::answer_at_once(
+            now,
+            sides,
+            offer_sdp,
+            remote,
+            loser.video,
+            self.rules.clone(),
+            &mut self.out,
+        ));
+    }
+
+    fn ring(&mut self, now: Instant, crossing: Crossing) {
+        let rings_until = crossing.expires_at;
+        let (sides, offer_sdp, remote) = crossing.into_parts();
+        self.live = Some(Call::ring(
+            now,
+            sides,
+            offer_sdp,
+            remote,
+            rings_until,
+            self.rules.clone(),
+            &mut self.out,
+        ));
+    }
+
+    fn refuse_as_busy(&mut self, call: CallId) {
+        let end = Signal::End {
+            call: call.clone(),
+            reason: EndReason::UserBusy,
+            detail: None,
+        };
+        self.out.send(end.clone());
+        self.ended.add(call, Some(end));
+    }
+
+    /// Takes a signal of a call that is not the live one.
+    fn handle_other_signal(&mut self, now: Instant, signal: Signal) {
+        let crosses = match (&self.crossing, signal.call()) {
+            (Some(crossing), Some(call)) => crossing.offer.call == *call,
+            (None, _) | (_, None) => false,
+        };
+        match signal {
+            Signal::End { call, reason, detail } => {
+                if crosses {
+                    self.crossing = None;
+                    self.ended.add(call.clone(), None);
+                }
+                match &mut self.live {
+                    // The call that was to replace this one is gone, and this one was refused for it.
+                    Some(live) if live.waits_for(&call) => {
+                        let ending = Ending::received(reason, detail, false, false);
+                        live.finish(now, ending, &mut self.out);
+                        self.ended.add(call, None);
+                    }
+                    Some(_) | None if crosses => {}
+                    Some(_) | None => self.out.ignore(),
+                }
+            }
+            Signal::Candidate { candidate, .. } if crosses => {
+                let kept = self
+                    .crossing
+                    .as_mut()
+                    .is_some_and(|crossing| crossing.remote.push(candidate));
+                if !kept {
+                    self.out.ignore();
+                }
+            }
+            Signal::Offer(_)
+            | Signal::Ringing { .. }
+            | Signal::Answer { .. }
+            | Signal::AnsweredElsewhere { .. }
+            | Signal::Candidate { .. }
+            | Signal::Refused { .. }
+            | Signal::Report { .. }
+            | Signal::Renegotiate { .. } => self.out.ignore(),
+        }
+    }
+
+    /// Clears an ended call away and decides about a crossing offer once its rival is decided.
+    fn settle(&mut self, now: Instant) {
+        if let Some(over) = self.live.take_if(|live| live.is_over()) {
+            self.ended.add(over.id, over.last_word);
+        }
+        let Some(crossing) = self.crossing.take() else {
+            return;
+        };
+        match &self.live {
+            None => self.ring(now, crossing),
+            Some(live) if live.yields_to(&crossing.offer.call) => self.replace_by(now, crossing),
+            Some(live) => match live.state {
+                State::Offered { .. } | State::Yielding { .. } => self.crossing = Some(crossing),
+                State::Preparing { .. }
+                | State::Incoming { .. }
+                | State::Answering { .. }
+                | State::Connecting { .. }
+                | State::Connected { .. }
+                | State::Reconnecting { .. }
+                | State::Ended => self.refuse_as_busy(crossing.offer.call),
+            },
+        }
+    }
+}
+
+impl Crossing {
+    fn new(now: Instant, mut offer: Box<Offer>, rules: &Rules) -> Self {
+        let rings = offer.expires_in.unwrap_or(rules.ring_timeout).min(MAX_RING);
+        let remote = HeldCandidates::from_list(std::mem::take(&mut offer.candidates));
+        Self {
+            offer,
+            remote,
+            expires_at: now + rings + RING_GUARD,
+        }
+    }
+
+    fn into_parts(self) -> (Sides, String, HeldCandidates) {
+        let sides = Sides {
+            id: self.offer.call,
+            me: self.offer.to,
+            peer: self.offer.from,
+            peer_name: self.offer.caller_name,
+            video: self.offer.video,
+        };
+        (sides, self.offer.sdp, self.remote)
+    }
+}
+
+/// The last calls, so that a late or repeated offer does not ring again.
+#[derive(Debug, Default)]
+struct Tombstones(VecDeque<(CallId, Option<Signal>)>);
+
+impl Tombstones {
+    /// Chosen: more than the repetitions that can be under way; the oldest is forgotten.
+    const CAPACITY: usize = 64;
+
+    fn add(&mut self, call: CallId, last_word: Option<Signal>) {
+        if self.0.len() == Self::CAPACITY {
+            self.0.pop_front();
+        }
+        self.0.push_back((call, last_word));
+    }
+
+    /// `Some` = ended; inside, the `call.end` with which this side refused it.
+    fn get(&self, call: &CallId) -> Option<&Option<Signal>> {
+        self.0.iter().find(|(id, _)| id == call).map(|(_, end)| end)
+    }
+}
