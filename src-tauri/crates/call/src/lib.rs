@@ -9,6 +9,7 @@ mod call;
 mod end;
 mod endpoint;
 mod id;
+mod local;
 mod remote;
 mod signal;
 mod snapshot;
