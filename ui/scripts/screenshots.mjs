@@ -1,0 +1,99 @@
+// Takes a picture of each screen from the fixtures, at the three sizes of the window, into ../assets/screenshots.
+//   npm run screenshots            all pictures
+//   npm run screenshots -- call    only those whose name holds "call"
+// Needs a Chromium: CHROMIUM=/path, or `chromium` on a Debian-like system.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import { build, preview } from "vite";
+
+const SIZES = ["1200x800", "900x600", "420x720"];
+/** Screen, and what is taken of it beside light and dark in English at all sizes. */
+const SCREENS = [
+  "first_start",
+  "people",
+  "empty",
+  "outgoing",
+  "incoming",
+  "call_video",
+  "call_audio",
+  "ended",
+];
+const MORE = [
+  ["error_server", "light", "en", "900x600"],
+  ["error_server", "dark", "zh", "420x720"],
+  ["error_token", "light", "en", "420x720"],
+  ["error_port", "dark", "en", "900x600"],
+  ["people_offline", "light", "en", "1200x800"],
+  ["people_offline", "light", "en", "420x720"],
+  ["call_weak", "light", "en", "420x720"],
+  ["call_muted", "light", "en", "900x600"],
+  ["call_no_devices", "light", "en", "900x600"],
+  ["call_reconnecting", "light", "en", "900x600"],
+  ["call_no_picture", "light", "zh", "900x600"],
+  ["ended_too_old", "light", "en", "900x600"],
+  ["people", "dark", "zh", "900x600"],
+  ["incoming", "light", "zh", "420x720"],
+  ["call_audio", "dark", "zh", "420x720"],
+  ["call_video", "light", "zh", "900x600"],
+  ["first_start", "dark", "zh", "420x720"],
+  ["people", "contrast", "en", "420x720"],
+];
+
+const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser"].find(
+  (path) => path !== undefined && existsSync(path),
+);
+if (executablePath === undefined) throw new Error("no chromium found; set CHROMIUM to its path");
+
+const out = fileURLToPath(new URL("../../assets/screenshots/", import.meta.url));
+const root = fileURLToPath(new URL("..", import.meta.url));
+mkdirSync(out, { recursive: true });
+await build({ root, mode: "fixtures", logLevel: "warn" });
+const server = await preview({ root, mode: "fixtures", preview: { port: 0, host: "127.0.0.1" } });
+const address = server.resolvedUrls?.local[0];
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+
+// The stage of a video call is dark in both themes: one of them is enough.
+const shots = SCREENS.flatMap((screen) =>
+  SIZES.flatMap((size) =>
+    (screen === "call_video" ? ["light"] : ["light", "dark"]).map((theme) => [screen, theme, "en", size]),
+  ),
+).concat(MORE);
+const wanted = process.argv[2] ?? "";
+for (const [screen, theme, lang, size] of shots.filter(([screen]) => screen.includes(wanted))) {
+  const [width, height] = size.split("x").map(Number);
+  const page = await browser.newPage({ viewport: { width, height }, reducedMotion: "reduce" });
+  const query = new URLSearchParams({ fixture: screen, lang, theme: theme === "contrast" ? "light" : theme });
+  if (theme === "contrast") query.set("contrast", "more");
+  page.on("pageerror", (error) => console.error(`${screen}: ${error.message}`));
+  await page.goto(`${address}fixtures.html?${query}`);
+  await page.waitForSelector("[data-screen]");
+  // A canvas counts its pictures; the third one has its final size.
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll("canvas")].every((canvas) => Number(canvas.dataset["frames"]) > 2),
+  );
+  // A screen that is to be looked at shows no focus ring.
+  await page.evaluate(() => document.activeElement?.blur());
+  const overflow = await page.evaluate(
+    () => document.documentElement.scrollWidth > innerWidth || document.documentElement.scrollHeight > innerHeight,
+  );
+  if (overflow) console.error(`${screen} ${size}: larger than the window`);
+  const name = [screen.replaceAll("_", "-"), lang === "zh" ? "zh" : null, theme, size].filter(Boolean).join(".");
+  const path = `${out}${name}.png`;
+  await page.screenshot({ path });
+  await page.close();
+  shrink(path);
+}
+await browser.close();
+await server.close();
+
+/** Reduces a picture to a palette where pngquant is installed. */
+function shrink(path) {
+  try {
+    execFileSync("pngquant", ["--force", "--skip-if-larger", "--strip", "--output", path, "128", path]);
+  } catch (error) {
+    // 98: the palette would be larger. Without pngquant the picture stays as it is.
+    if (error.status !== 98 && error.code !== "ENOENT") throw error;
+  }
+}

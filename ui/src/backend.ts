@@ -1,0 +1,70 @@
+// The way to the shell: one function per user intent, one subscription. Knows no screen and keeps no state.
+import { invoke } from "@tauri-apps/api/core";
+import { listen } from "@tauri-apps/api/event";
+import type { ProblemView, ViewModel } from "./generated/bindings";
+import type { FeedSocket } from "./video/feed";
+
+/** What a person types to sign in: a token, or a name with a password. */
+export type SignIn = { server: string; token: string | null; user: string | null; password: string | null };
+
+/** Where the pictures come from, and the proof that this page may have them. */
+export type VideoFeedAddress = { url: string; token: string };
+
+/** The shell as the page sees it. A command rejects with a `Refusal` when it was not accepted. */
+export interface Backend {
+  current(): Promise<ViewModel>;
+  /** Calls `seen` with every whole view model from now on; the returned function ends it. */
+  subscribe(seen: (view: ViewModel) => void): Promise<() => void>;
+  placeCall(to: string, video: boolean): Promise<void>;
+  accept(video: boolean): Promise<void>;
+  decline(): Promise<void>;
+  hangUp(): Promise<void>;
+  setMuted(muted: boolean): Promise<void>;
+  setCamera(on: boolean): Promise<void>;
+  silence(): Promise<void>;
+  dismissEnded(): Promise<void>;
+  dismissNotice(id: number): Promise<void>;
+  signIn(account: SignIn): Promise<void>;
+  useEmbedded(): Promise<void>;
+  retryNow(): Promise<void>;
+  videoFeed(): Promise<VideoFeedAddress>;
+  openVideoSocket(url: string): FeedSocket;
+}
+
+/** Why a command was not accepted. */
+export type Refusal = ProblemView;
+
+/** The code and small print of a rejected command, whatever the rejection was. */
+export function refusalOf(rejected: unknown): Refusal {
+  if (typeof rejected === "object" && rejected !== null && "code" in rejected) {
+    const detail = "detail" in rejected ? String(rejected.detail) : "";
+    return { code: String(rejected.code), detail };
+  }
+  return { code: "internal", detail: rejected instanceof Error ? rejected.message : String(rejected) };
+}
+
+/** The backend inside the Tauri window. */
+export function tauriBackend(): Backend {
+  return {
+    current: () => invoke<ViewModel>("current"),
+    subscribe: (seen) => listen<ViewModel>("view", (event) => seen(event.payload)),
+    placeCall: (to, video) => invoke("place_call", { to, video }),
+    accept: (video) => invoke("accept", { video }),
+    decline: () => invoke("decline"),
+    hangUp: () => invoke("hang_up"),
+    setMuted: (muted) => invoke("set_muted", { muted }),
+    setCamera: (on) => invoke("set_camera", { on }),
+    silence: () => invoke("silence"),
+    dismissEnded: () => invoke("dismiss_ended"),
+    dismissNotice: (id) => invoke("dismiss_notice", { id }),
+    signIn: (account) => invoke("sign_in", { ...account }),
+    useEmbedded: () => invoke("use_embedded"),
+    retryNow: () => invoke("retry_now"),
+    videoFeed: () => invoke<VideoFeedAddress>("video_feed"),
+    openVideoSocket: (url) => {
+      const socket = new WebSocket(url);
+      socket.binaryType = "arraybuffer";
+      return socket;
+    },
+  };
+}

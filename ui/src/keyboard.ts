@@ -1,0 +1,52 @@
+// Which key means what, by what is on screen. Pure: no key is acted upon here.
+import type { CallView } from "./generated/bindings";
+
+export type Intent =
+  | "accept_video"
+  | "accept_audio"
+  | "decline"
+  | "silence"
+  | "cancel"
+  | "hang_up"
+  | "toggle_mute"
+  | "toggle_camera"
+  | "search"
+  | "next_region"
+  | "previous_region";
+
+/** A key press, as far as it matters. */
+export type Key = {
+  key: string;
+  ctrl: boolean;
+  shift: boolean;
+  alt: boolean;
+  /** The press goes into a text field. */
+  typing: boolean;
+  /** The key is held down and repeats. */
+  repeat: boolean;
+};
+
+/** What the press asks for, `null` when nothing. Enter never accepts a call by itself. */
+export function intentOf(press: Key, call: Pick<CallView, "state" | "outgoing" | "video"> | null): Intent | null {
+  if (press.key === "F6") return press.shift ? "previous_region" : "next_region";
+  if (press.repeat) return null;
+  const letter = press.key.toLowerCase();
+  if (press.ctrl && press.shift && letter === "h") return call !== null && call.state !== "ringing_in" ? "hang_up" : null;
+  if (press.ctrl || press.alt || press.typing) return null;
+  if (call === null) return press.key === "/" ? "search" : null;
+  if (call.state === "ringing_in") {
+    if (letter === "v") return call.video ? "accept_video" : null;
+    if (letter === "a") return "accept_audio";
+    if (letter === "d") return "decline";
+    return press.key === "Escape" ? "silence" : null;
+  }
+  if (press.key === "Escape") return isUnanswered(call) ? "cancel" : null;
+  if (letter === "m") return "toggle_mute";
+  if (letter === "v") return call.video ? "toggle_camera" : null;
+  return null;
+}
+
+/** Whether the other side has not answered yet, so that ending means cancelling. */
+export function isUnanswered(call: Pick<CallView, "state" | "outgoing">): boolean {
+  return call.outgoing && (call.state === "calling" || call.state === "ringing_out");
+}

@@ -1,0 +1,42 @@
+// What every component may use: the shell, the words, and the last command that was not accepted.
+import { getContext, setContext } from "svelte";
+import { refusalOf, type Backend, type Refusal } from "./backend";
+import type { Preferences } from "./preferences.svelte";
+import { TEXTS, type Texts } from "./text";
+
+/** The surroundings of a component. */
+export class Session {
+  /** The last command that was not accepted, until it is dismissed or another is accepted. */
+  refusal: Refusal | null = $state(null);
+
+  constructor(
+    readonly backend: Backend,
+    readonly preferences: Preferences,
+  ) {}
+
+  get texts(): Texts {
+    return TEXTS[this.preferences.language];
+  }
+
+  /** Sends a command; a refusal is kept for showing. Resolves to whether it was accepted. */
+  async perform(command: Promise<void>): Promise<boolean> {
+    try {
+      await command;
+      this.refusal = null;
+      return true;
+    } catch (rejected) {
+      this.refusal = refusalOf(rejected);
+      return false;
+    }
+  }
+}
+
+const KEY = Symbol("session");
+
+export function provideSession(session: Session): void {
+  setContext(KEY, session);
+}
+
+export function useSession(): Session {
+  return getContext<Session>(KEY);
+}

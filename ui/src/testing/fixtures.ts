@@ -1,0 +1,242 @@
+// One view model for every screen, by name. Times are relative to `now`, so that a picture of a screen is always young.
+import type { CallView, EndedView, PersonView, RecentView, ServerView, ViewModel } from "../generated/bindings";
+
+type Names = { maya: string; chen: string; aiko: string; tomas: string; priya: string; joe: string };
+
+const LATIN: Names = {
+  maya: "Maya Lindqvist",
+  chen: "Chen Wei",
+  aiko: "Aiko Mori",
+  tomas: "Tomás Rocha",
+  priya: "Priya Nair",
+  joe: "Grandpa Joe",
+};
+const CHINESE: Names = { maya: "林雅", chen: "陈伟", aiko: "森爱子", tomas: "罗明", priya: "倪丽雅", joe: "外公" };
+
+function person(id: string, name: string, presence: PersonView["presence"] = "ready", echo = false): PersonView {
+  return { id, name, presence, echo };
+}
+
+const READY: ServerView = {
+  url: "wss://im.harbor.example/ws",
+  embedded: false,
+  state: "ready",
+  problem: null,
+  retry_in_s: null,
+};
+
+function trouble(code: string, detail: string, change: Partial<ServerView> = {}): ServerView {
+  return { ...READY, state: "offline", problem: { code, detail }, ...change };
+}
+
+/** Builds the view model of a fixture; `null` when there is none by that name. */
+export function fixture(name: string, chinese: boolean, now: number): ViewModel | null {
+  const names = chinese ? CHINESE : LATIN;
+  const maya = person("2", names.maya);
+  const tomas = person("5", names.tomas);
+  const echo = person("9000", "Echo", "ready", true);
+  const people: ViewModel = {
+    server: READY,
+    me: person("1", "1"),
+    people: [
+      maya,
+      person("3", names.chen),
+      person("4", names.aiko, "in_call"),
+      tomas,
+      person("6", names.priya, "offline"),
+      person("7", names.joe, "offline"),
+      echo,
+    ],
+    call: null,
+    ended: null,
+    recent: recentCalls(names, now),
+    notices: [],
+  };
+  const signedOut: ViewModel = {
+    ...people,
+    server: { ...READY, url: "", state: "signed_out" },
+    me: null,
+    people: [],
+    recent: [],
+  };
+  const empty: ViewModel = {
+    ...people,
+    server: { ...READY, url: "ws://127.0.0.1:7480/ws", embedded: true },
+    people: [echo],
+    recent: [],
+  };
+  const ring: CallView = {
+    call_id: "c1",
+    peer: maya,
+    outgoing: true,
+    video: true,
+    state: "ringing_out",
+    began_at_ms: now - 8000,
+    connected_at_ms: null,
+    muted: false,
+    camera_on: true,
+    microphone: "ok",
+    camera: "ok",
+    remote_muted: null,
+    remote_video: null,
+    hears: "unknown",
+    sees: "unknown",
+    telltale: { you: "unknown", line: "unknown", them: "unknown" },
+    verdict: { level: "unknown", side: "none", cause: "measuring", loss_percent: null },
+    path: "unknown",
+    level_in: 0,
+    level_out: 0,
+  };
+  const talk: CallView = {
+    ...ring,
+    state: "connected",
+    began_at_ms: now - 776_000,
+    connected_at_ms: now - 768_000,
+    remote_muted: false,
+    remote_video: true,
+    hears: "yes",
+    sees: "yes",
+    telltale: { you: "ok", line: "ok", them: "ok" },
+    verdict: { level: "good", side: "none", cause: "fine", loss_percent: 0 },
+    path: "direct",
+    level_in: 0.6,
+    level_out: 0.1,
+  };
+  const ended: EndedView = {
+    peer: tomas,
+    video: true,
+    outgoing: true,
+    duration_s: 412,
+    cause: "connection_lost",
+    detail: "ice disconnected · 30 s",
+  };
+  const inCall = (change: Partial<CallView>, more: Partial<ViewModel> = {}): ViewModel => ({
+    ...people,
+    ...more,
+    call: { ...talk, ...change },
+  });
+  const unseen: Partial<ViewModel> = { me: null, people: [], recent: [] };
+  const all: Record<string, () => ViewModel> = {
+    people: () => people,
+    empty: () => empty,
+    first_start: () => signedOut,
+    starting: () => ({ ...people, ...unseen, server: { ...READY, state: "connecting" } }),
+    error_server: () => ({
+      ...people,
+      ...unseen,
+      server: trouble("server_silent", "connect timed out · 10 s · 203.0.113.7:443", { retry_in_s: 8 }),
+    }),
+    people_offline: () => ({
+      ...people,
+      server: trouble("server_silent", "connection reset · im.harbor.example:443", { retry_in_s: 8 }),
+    }),
+    error_token: () => ({
+      ...people,
+      ...unseen,
+      server: trouble("token_expired", "401 token_expired", { state: "signed_out" }),
+    }),
+    error_port: () => ({
+      ...people,
+      ...unseen,
+      server: trouble("port_taken", "bind 127.0.0.1:7480: address in use", { embedded: true }),
+    }),
+    error_replaced: () => ({ ...people, server: trouble("replaced", "", { state: "signed_out" }) }),
+    outgoing: () => ({ ...people, call: ring }),
+    calling_audio: () => ({ ...people, call: { ...ring, video: false, camera_on: false, camera: "off", state: "calling" } }),
+    incoming: () => ({ ...people, call: { ...ring, outgoing: false, state: "ringing_in", camera_on: false, camera: "off" } }),
+    incoming_audio: () => ({
+      ...people,
+      call: { ...ring, outgoing: false, video: false, state: "ringing_in", camera_on: false, camera: "off" },
+    }),
+    call_video: () => inCall({}),
+    call_weak: () =>
+      inCall({
+        telltale: { you: "weak", line: "ok", them: "ok" },
+        verdict: { level: "poor", side: "ours", cause: "wifi_loss", loss_percent: 12 },
+      }),
+    call_muted: () => inCall({ muted: true, camera_on: false, camera: "off", sees: "not_sending", remote_muted: true }),
+    call_no_picture: () => inCall({ remote_video: false, path: "relay" }),
+    call_no_devices: () =>
+      inCall(
+        { microphone: "missing", camera: "test_picture", hears: "no" },
+        {
+          notices: [
+            { id: 1, code: "no_microphone", detail: "no input device" },
+            { id: 2, code: "no_camera", detail: "no capture device" },
+          ],
+        },
+      ),
+    call_reconnecting: () =>
+      inCall({
+        state: "reconnecting",
+        hears: "unknown",
+        sees: "unknown",
+        telltale: { you: "bad", line: "unknown", them: "unknown" },
+        verdict: { level: "bad", side: "ours", cause: "no_route", loss_percent: null },
+      }),
+    call_connecting: () => ({ ...people, call: { ...ring, outgoing: false, state: "connecting" } }),
+    call_audio: () => inCall({ video: false, camera_on: false, camera: "off", remote_video: null, sees: "not_sending" }),
+    ended: () => ({ ...people, ended }),
+    ended_busy: () => ({
+      ...people,
+      ended: { ...ended, peer: maya, cause: "busy", duration_s: null, video: false, detail: "" },
+    }),
+    ended_too_old: () => ({
+      ...people,
+      ended: { ...ended, peer: maya, cause: "too_old", duration_s: null, detail: "no shared video codec: VP8, VP9" },
+    }),
+  };
+  return all[name]?.() ?? null;
+}
+
+/** Every name that `fixture` knows. */
+export const FIXTURES = [
+  "people",
+  "empty",
+  "first_start",
+  "starting",
+  "error_server",
+  "people_offline",
+  "error_token",
+  "error_port",
+  "error_replaced",
+  "outgoing",
+  "calling_audio",
+  "incoming",
+  "incoming_audio",
+  "call_video",
+  "call_weak",
+  "call_muted",
+  "call_no_picture",
+  "call_no_devices",
+  "call_reconnecting",
+  "call_connecting",
+  "call_audio",
+  "ended",
+  "ended_busy",
+  "ended_too_old",
+] as const;
+
+function recentCalls(names: Names, now: number): RecentView[] {
+  const today = new Date(now).setHours(0, 0, 0, 0);
+  const at = (days: number, hours: number, minutes: number): number => today - days * 86_400_000 + (hours * 60 + minutes) * 60_000;
+  const call = (
+    id: string,
+    name: string,
+    cause: string,
+    outgoing: boolean,
+    video: boolean,
+    duration_s: number | null,
+    at_ms: number,
+  ): RecentView => ({ peer: person(id, name), outgoing, video, cause, duration_s, at_ms });
+  return [
+    call("3", names.chen, "missed", false, true, null, at(0, 14, 2)),
+    call("2", names.maya, "hung_up_by_us", true, true, 1450, at(0, 11, 30)),
+    call("4", names.aiko, "busy", true, false, null, at(0, 10, 5)),
+    call("5", names.tomas, "connection_lost", false, true, 412, at(0, 9, 41)),
+    call("6", names.priya, "missed", false, false, null, at(1, 18, 20)),
+    call("7", names.joe, "hung_up_by_them", false, true, 2493, at(1, 17, 45)),
+    call("3", names.chen, "declined", true, false, null, at(1, 16, 12)),
+    call("2", names.maya, "answered_elsewhere", false, true, null, at(1, 9, 0)),
+  ];
+}

@@ -1,0 +1,87 @@
+// Every code that the shell can send and the page has words for. An unknown code is shown by its general sentence.
+
+export const END_CAUSES = [
+  "hung_up_by_us",
+  "hung_up_by_them",
+  "cancelled",
+  "declined",
+  "declined_by_us",
+  "busy",
+  "no_answer",
+  "missed",
+  "answered_elsewhere",
+  "not_reachable",
+  "not_permitted",
+  "connection_lost",
+  "server_problem",
+  "media_failed",
+  "too_old",
+  "not_placed",
+] as const;
+export type EndCause = (typeof END_CAUSES)[number];
+
+export const PROBLEM_CODES = [
+  "server_silent",
+  "token_wrong",
+  "token_expired",
+  "credentials_wrong",
+  "banned",
+  "port_taken",
+  "certificate",
+  "insecure_server",
+  "replaced",
+  "calls_unsupported",
+  "not_a_server",
+  "internal",
+] as const;
+export type ProblemCode = (typeof PROBLEM_CODES)[number];
+
+export const NOTICE_CODES = [
+  "no_microphone",
+  "no_camera",
+  "no_speaker",
+  "device_lost",
+  "microphone_busy",
+  "camera_busy",
+  "speaker_busy",
+  "microphone_denied",
+  "camera_denied",
+  "media_failed",
+] as const;
+export type NoticeCode = (typeof NOTICE_CODES)[number];
+
+export const VERDICT_CAUSES = [
+  "fine",
+  "measuring",
+  "wifi_loss",
+  "link_loss",
+  "narrow_uplink",
+  "queue",
+  "cpu",
+  "microphone_silent",
+  "microphone_missing",
+  "their_link",
+  "their_cpu",
+  "their_microphone_silent",
+  "line_loss",
+  "slow_relay",
+  "no_route",
+  "narrow",
+] as const;
+export type VerdictCause = (typeof VERDICT_CAUSES)[number];
+
+export const REFUSAL_CODES = [
+  "already_in_call",
+  "no_call",
+  "wrong_state",
+  "self_call",
+  "not_signed_in",
+  "stopped",
+  "address_wrong",
+] as const;
+export type RefusalCode = (typeof REFUSAL_CODES)[number];
+
+/** `code` when it is one of `known`, else `fallback`. */
+export function known<Code extends string>(codes: readonly Code[], code: string, fallback: Code): Code {
+  return codes.find((candidate) => candidate === code) ?? fallback;
+}

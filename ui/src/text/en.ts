@@ -1,0 +1,428 @@
+// English. The shape of this dictionary is the shape of every other one.
+import type { EndCause, NoticeCode, ProblemCode, RefusalCode, VerdictCause } from "./codes";
+
+/** A sentence and, where there is one, what the person can do. */
+export type Said = { title: string; body: string };
+
+export type Texts = {
+  app: Record<
+    "name" | "hail" | "starting" | "language" | "theme" | "system" | "light" | "dark" | "preferences" | "close" | "dismiss" | "details",
+    string
+  >;
+  signIn: Record<
+    | "where"
+    | "how"
+    | "embedded"
+    | "embeddedHint"
+    | "server"
+    | "serverHint"
+    | "heading"
+    | "address"
+    | "addressHint"
+    | "withToken"
+    | "withPassword"
+    | "token"
+    | "user"
+    | "password"
+    | "submit"
+    | "back"
+    | "privacy"
+    | "kept"
+    | "method",
+    string
+  > & { connecting: (host: string) => string };
+  people: Record<
+    | "people"
+    | "recent"
+    | "recentCalls"
+    | "all"
+    | "missed"
+    | "search"
+    | "echo"
+    | "echoHint"
+    | "tryEcho"
+    | "nobody"
+    | "nobodyHint"
+    | "emptyList"
+    | "noMatch"
+    | "noRecent"
+    | "noRecentHint"
+    | "noMissed"
+    | "today"
+    | "yesterday"
+    | "builtIn"
+    | "otherServer"
+    | "connecting"
+    | "incoming"
+    | "outgoing"
+    | "missedCall",
+    string
+  > & {
+    presence: Record<"ready" | "in_call" | "offline" | "unknown", string>;
+    me: (name: string, id: string) => string;
+    call: (name: string) => string;
+    videoCall: (name: string) => string;
+    callId: (id: string) => string;
+    callBack: (name: string) => string;
+    missedCount: (count: number) => string;
+  };
+  ring: Record<
+    | "reached"
+    | "ringing"
+    | "connecting"
+    | "calling"
+    | "onlyYou"
+    | "cancel"
+    | "silence"
+    | "silenced"
+    | "videoCall"
+    | "audioCall"
+    | "hidden"
+    | "acceptVideo"
+    | "accept"
+    | "audioOnly"
+    | "decline"
+    | "steps",
+    string
+  > & { to: (name: string) => string; id: (id: string) => string };
+  call: Record<
+    | "controls"
+    | "mute"
+    | "unmute"
+    | "muted"
+    | "camera"
+    | "stopCamera"
+    | "startCamera"
+    | "hangUp"
+    | "endCall"
+    | "audioCall"
+    | "time"
+    | "you"
+    | "direct"
+    | "relay"
+    | "directLong"
+    | "relayLong"
+    | "pathUnknown"
+    | "hears"
+    | "notHeard"
+    | "sees"
+    | "notSeen"
+    | "notKnown"
+    | "youMuted"
+    | "cameraOff"
+    | "yourCameraOff"
+    | "testPicture"
+    | "yourPicture"
+    | "speaking"
+    | "reconnecting"
+    | "reconnectingHint"
+    | "connecting"
+    | "audioOnly"
+    | "waitingPicture"
+    | "picturePlace",
+    string
+  > & {
+    videoWith: (name: string) => string;
+    audioWith: (name: string) => string;
+    quality: (words: string) => string;
+    hearsYou: (name: string) => string;
+    hearsYouNot: (name: string) => string;
+    hearsYouUnknown: (name: string) => string;
+    theyMuted: (name: string) => string;
+    theirCameraOff: (name: string) => string;
+    pictureOf: (name: string) => string;
+    seconds: (count: number) => string;
+  };
+  telltale: Record<"you" | "line" | "them", Record<"ok" | "weak" | "bad" | "unknown", string>>;
+  verdict: Record<VerdictCause, (name: string, loss: string | null) => string>;
+  end: Record<EndCause, (name: string) => Said>;
+  recentEnd: Record<EndCause, (name: string, video: boolean) => string>;
+  ended: Record<"again" | "close" | "video" | "audio", string>;
+  problem: Record<ProblemCode, (host: string) => Said>;
+  trouble: Record<"tryNow" | "useHere" | "useBuiltIn" | "otherServer" | "changeAddress", string> & {
+    retryIn: (seconds: number) => string;
+  };
+  notice: Record<NoticeCode, Said>;
+  refusal: Record<RefusalCode, string>;
+  span: (hours: number, minutes: number, seconds: number) => string;
+};
+
+const THIN = "\u2009";
+
+export const en: Texts = {
+  app: {
+    name: "Ahoy",
+    hail: "Ahoy.",
+    starting: "Casting off…",
+    language: "Language",
+    theme: "Look",
+    system: "System",
+    light: "Light",
+    dark: "Dark",
+    preferences: "Preferences",
+    close: "Close",
+    dismiss: "Dismiss",
+    details: "Small print",
+  },
+  signIn: {
+    where: "Where would you like to call from?",
+    how: "How to connect",
+    embedded: "On this computer",
+    embeddedHint: "The built-in server: no account, nothing to set up. Good for trying two windows side by side.",
+    server: "Sign in to an IM-Suite server",
+    serverHint: "Reach anyone by id. Takes an address and a token or a password.",
+    heading: "Sign in to IM-Suite",
+    address: "Server",
+    addressHint: "wss://im.example.org/ws",
+    withToken: "Token",
+    withPassword: "Name and password",
+    token: "Token",
+    user: "Name",
+    password: "Password",
+    submit: "Sign in",
+    back: "Back",
+    privacy: "Calls are encrypted. Camera and microphone stay off until you call.",
+    kept: "Sent to this server only.",
+    method: "Sign in with",
+    connecting: (host) => `Connecting to ${host}…`,
+  },
+  people: {
+    people: "People",
+    recent: "Recent",
+    recentCalls: "Recent calls",
+    all: "All",
+    missed: "Missed",
+    search: "Search or dial an id",
+    echo: "Echo test",
+    echoHint: "Hear yourself as others do",
+    tryEcho: "Try the echo test",
+    nobody: "Nobody to hail yet",
+    nobodyHint: "People appear here when they sign in to this server. Until then the echo test answers every call.",
+    emptyList: "People on this server appear here.",
+    noMatch: "Nobody here by that name.",
+    noRecent: "No calls yet",
+    noRecentHint: "Choose somebody on the left. A call that ends is written down here.",
+    noMissed: "No missed calls.",
+    today: "Today",
+    yesterday: "Yesterday",
+    builtIn: "built-in server",
+    otherServer: "Other server…",
+    connecting: "Connecting…",
+    incoming: "Incoming",
+    outgoing: "Outgoing",
+    missedCall: "Missed",
+    presence: { ready: "Ready", in_call: "In a call", offline: "Away", unknown: "Not known yet" },
+    me: (name, id) => (name === id ? `You · id ${id}` : `${name} · id ${id}`),
+    call: (name) => `Call ${name}`,
+    videoCall: (name) => `Video call ${name}`,
+    callId: (id) => `Call id ${id}`,
+    callBack: (name) => `Call ${name} back`,
+    missedCount: (count) => `${count} missed`,
+  },
+  ring: {
+    reached: "Reached",
+    ringing: "Ringing",
+    connecting: "Connecting",
+    calling: "Calling",
+    onlyYou: "Only you see this",
+    cancel: "Cancel",
+    silence: "Silence",
+    silenced: "Silenced",
+    videoCall: "Video call",
+    audioCall: "Audio call",
+    hidden: "Nothing is sent, and your address stays hidden, until you accept.",
+    acceptVideo: "Accept with video",
+    accept: "Accept",
+    audioOnly: "Audio only",
+    decline: "Decline",
+    steps: "How far the call is",
+    to: (name) => `Calling ${name}`,
+    id: (id) => `id ${id}`,
+  },
+  call: {
+    controls: "Call controls",
+    mute: "Mute",
+    unmute: "Unmute",
+    muted: "Muted",
+    camera: "Camera",
+    stopCamera: "Stop camera",
+    startCamera: "Start camera",
+    hangUp: "Hang up",
+    endCall: "End call",
+    audioCall: "Audio call",
+    time: "Time in call",
+    you: "You",
+    direct: "direct",
+    relay: "through a relay",
+    directLong: "Direct, encrypted",
+    relayLong: "Through a relay, encrypted",
+    pathUnknown: "Encrypted",
+    hears: "Hears you",
+    notHeard: "Not heard",
+    sees: "Sees you",
+    notSeen: "Not seen",
+    notKnown: "Not known yet",
+    youMuted: "You are muted",
+    cameraOff: "Camera off",
+    yourCameraOff: "Your camera is off",
+    testPicture: "Test picture",
+    yourPicture: "Your picture and how it arrives. Drag or use Alt+arrows to move",
+    speaking: "Speaking",
+    reconnecting: "Reconnecting…",
+    reconnectingHint: "The connection dropped. The call waits for it.",
+    connecting: "Connecting…",
+    audioOnly: "Audio only",
+    waitingPicture: "The picture has not arrived yet",
+    picturePlace: "Your picture, mirrored",
+    videoWith: (name) => `Video call with ${name}`,
+    audioWith: (name) => `Audio call with ${name}`,
+    quality: (words) => `Call quality: ${words}`,
+    hearsYou: (name) => `${name} hears you`,
+    hearsYouNot: (name) => `${name} does not hear you`,
+    hearsYouUnknown: (name) => `Not known yet whether ${name} hears you`,
+    theyMuted: (name) => `${name} is muted`,
+    theirCameraOff: (name) => `${name} shows no picture`,
+    pictureOf: (name) => `Picture of ${name}`,
+    seconds: (count) => `${count}${THIN}s`,
+  },
+  telltale: {
+    you: { ok: "you: fine", weak: "you: weak", bad: "you: broken", unknown: "you: not known" },
+    line: { ok: "line: fine", weak: "line: weak", bad: "line: cut", unknown: "line: not known" },
+    them: { ok: "other side: fine", weak: "other side: weak", bad: "other side: broken", unknown: "other side: not known" },
+  },
+  verdict: {
+    fine: () => "Clear both ways",
+    measuring: () => "Not clear yet, measuring",
+    wifi_loss: (_, loss) => (loss === null ? "Your Wi-Fi loses packets" : `Your Wi-Fi loses ${loss}`),
+    link_loss: (_, loss) => (loss === null ? "Your connection loses packets" : `Your connection loses ${loss}`),
+    narrow_uplink: () => "Your upload is too small for video",
+    queue: () => "Something else fills your connection",
+    cpu: () => "Your computer is too busy",
+    microphone_silent: () => "Your microphone is silent",
+    microphone_missing: () => "You have no microphone",
+    their_link: (name) => `${name}'s connection is weak`,
+    their_cpu: (name) => `${name}'s computer is busy`,
+    their_microphone_silent: (name) => `${name}'s microphone is silent`,
+    line_loss: (_, loss) => (loss === null ? "The line between you loses packets" : `The line between you loses ${loss}`),
+    slow_relay: () => "The relay is far away",
+    no_route: () => "Your connection dropped. Reconnecting",
+    narrow: () => "Narrow link: voice first",
+  },
+  end: {
+    hung_up_by_us: () => ({ title: "You hung up", body: "" }),
+    hung_up_by_them: (name) => ({ title: `${name} hung up`, body: "" }),
+    cancelled: () => ({ title: "You cancelled", body: "" }),
+    declined: (name) => ({ title: `${name} declined`, body: "" }),
+    declined_by_us: () => ({ title: "You declined", body: "" }),
+    busy: (name) => ({ title: `${name} is in another call`, body: "Try again in a little while." }),
+    no_answer: () => ({ title: "No answer", body: `It rang for 45${THIN}s.` }),
+    missed: () => ({ title: "Missed call", body: "" }),
+    answered_elsewhere: () => ({ title: "Answered on another device", body: "" }),
+    not_reachable: (name) => ({ title: `${name} is not signed in`, body: "Nothing rang there. Call again later." }),
+    not_permitted: (name) => ({
+      title: `The server does not let you call ${name}`,
+      body: "Who may call whom is decided by the server's owner.",
+    }),
+    connection_lost: () => ({
+      title: "The connection was lost",
+      body: `It did not come back within 30${THIN}s. Check your network, then call again.`,
+    }),
+    server_problem: () => ({ title: "The server ended the call", body: "What it said stands below. Call again." }),
+    media_failed: () => ({
+      title: "Sound and picture could not start",
+      body: "The network between you lets no call through. Try another network.",
+    }),
+    too_old: (name) => ({
+      title: `${name}'s app is too old for this call`,
+      body: "There is no format that both sides know. Ask for an update on the other side.",
+    }),
+    not_placed: () => ({ title: "The call could not be placed", body: "Nothing was sent. Try again." }),
+  },
+  recentEnd: {
+    hung_up_by_us: () => "You hung up",
+    hung_up_by_them: (name) => `${name} hung up`,
+    cancelled: () => "You cancelled",
+    declined: () => "Declined",
+    declined_by_us: () => "You declined",
+    busy: () => "Was in another call",
+    no_answer: () => `No answer after 45${THIN}s`,
+    missed: (_, video) => (video ? "Missed video call" : "Missed call"),
+    answered_elsewhere: () => "Answered on another device",
+    not_reachable: () => "Was not signed in",
+    not_permitted: () => "Not allowed by the server",
+    connection_lost: () => "Connection lost",
+    server_problem: () => "Ended by the server",
+    media_failed: () => "No sound or picture",
+    too_old: () => "The other app is too old",
+    not_placed: () => "Not placed",
+  },
+  ended: { again: "Call again", close: "Close", video: "video", audio: "audio" },
+  problem: {
+    server_silent: (host) => ({
+      title: "The server does not answer",
+      body: `${host} did not reply. You cannot be called until it does.`,
+    }),
+    token_wrong: () => ({
+      title: "This token is not for this server",
+      body: "Ask for a new one where you got it.",
+    }),
+    token_expired: () => ({ title: "This token has ended", body: "Ask for a new one where you got it." }),
+    credentials_wrong: () => ({ title: "Name and password do not match", body: "Check both and try again." }),
+    banned: (host) => ({ title: "This account is blocked", body: `${host} lets it in no more. Ask the server's owner.` }),
+    port_taken: () => ({
+      title: "Another program uses the built-in server's port",
+      body: "Close the other program or window, then try again.",
+    }),
+    certificate: (host) => ({
+      title: "This server cannot prove who it is",
+      body: `Somebody may stand between you and ${host}. Ahoy does not connect.`,
+    }),
+    insecure_server: () => ({
+      title: "This address is not encrypted",
+      body: "Use an address that begins with wss://, so that nobody can read your token on the way.",
+    }),
+    replaced: () => ({
+      title: "You signed in somewhere else",
+      body: "This account is open in another window or on another computer.",
+    }),
+    calls_unsupported: (host) => ({ title: "This server carries no calls", body: `${host} can do messages only.` }),
+    not_a_server: (host) => ({
+      title: "There is no IM-Suite server at this address",
+      body: `Something answers at ${host}, but not as a server for calls. Check the address.`,
+    }),
+    internal: () => ({ title: "Something went wrong in Ahoy", body: "Try again. What happened stands below." }),
+  },
+  trouble: {
+    tryNow: "Try now",
+    useHere: "Use it here",
+    useBuiltIn: "Use the built-in server",
+    otherServer: "Other server",
+    changeAddress: "Change the address",
+    retryIn: (seconds) => (seconds > 0 ? `Trying again in ${seconds}${THIN}s` : "Trying again…"),
+  },
+  notice: {
+    no_microphone: { title: "No microphone found", body: "You can listen. Connect one to be heard." },
+    no_camera: { title: "No camera found", body: "A test picture is sent in its place." },
+    no_speaker: { title: "No speaker found", body: "Connect headphones or a speaker to hear the other side." },
+    device_lost: { title: "A device was unplugged", body: "Plug it in again, or connect another one." },
+    microphone_busy: { title: "Another program holds your microphone", body: "Close it to be heard." },
+    camera_busy: { title: "Another program holds your camera", body: "Close it, then start the camera again." },
+    speaker_busy: { title: "Another program holds your speaker", body: "Close it to hear the other side." },
+    microphone_denied: { title: "Ahoy may not use the microphone", body: "Allow it in the system's privacy settings." },
+    camera_denied: { title: "Ahoy may not use the camera", body: "Allow it in the system's privacy settings." },
+    media_failed: { title: "A device stopped working", body: "Hang up and call again." },
+  },
+  refusal: {
+    already_in_call: "You are in a call already.",
+    no_call: "That call has ended.",
+    wrong_state: "That is not possible right now.",
+    self_call: "That is your own id.",
+    not_signed_in: "You are not signed in. Wait for the server.",
+    stopped: "Ahoy is closing.",
+    address_wrong: "This is no server address. It begins with ws:// or wss://.",
+  },
+  span: (hours, minutes, seconds) => {
+    if (hours > 0) return `${hours} h ${minutes} min`;
+    return minutes > 0 ? `${minutes} min ${seconds} s` : `${seconds} s`;
+  },
+};
