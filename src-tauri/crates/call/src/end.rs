@@ -44,6 +44,28 @@ pub enum EndCause {
     Glare,
 }
 
+impl EndCause {
+    /// The stable word that events and windows are keyed by.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EndCause::HungUp => "hung_up",
+            EndCause::Cancelled => "cancelled",
+            EndCause::Declined => "declined",
+            EndCause::Busy => "busy",
+            EndCause::NoAnswer => "no_answer",
+            EndCause::Missed => "missed",
+            EndCause::AnsweredElsewhere => "answered_elsewhere",
+            EndCause::NotReachable => "not_reachable",
+            EndCause::NotPermitted => "not_permitted",
+            EndCause::ConnectionLost => "connection_lost",
+            EndCause::ServerProblem => "server_problem",
+            EndCause::MediaFailed => "media_failed",
+            EndCause::IncompatibleOffer => "too_old",
+            EndCause::Glare => "glare",
+        }
+    }
+}
+
 /// How a call is about to end.
 #[derive(Debug)]
 pub(crate) struct Ending {
@@ -91,6 +113,8 @@ impl Ending {
             EndReason::UserHangup if answered => EndCause::HungUp,
             EndReason::UserHangup if outgoing => EndCause::Declined,
             EndReason::UserHangup => EndCause::Missed,
+            // Words for a ringing call; one that is answered can only be hung up.
+            EndReason::UserRejected | EndReason::UserBusy if outgoing && answered => EndCause::HungUp,
             EndReason::UserRejected => EndCause::Declined,
             EndReason::UserBusy if outgoing => EndCause::Busy,
             EndReason::UserBusy => EndCause::Missed,

@@ -1,0 +1,162 @@
+//! The rules that hold at every single action of one endpoint.
+
+use ahoy_call::*;
+use std::collections::HashMap;
+
+#[derive(Default)]
+pub struct Audit {
+    calls: HashMap<CallId, Record>,
+    /// An own call just gave way to the other side's: its user wanted the winner, with the camera or without.
+    gave_way: Option<bool>,
+}
+
+#[derive(Default, Clone)]
+struct Record {
+    outgoing: bool,
+    video: bool,
+    end: Option<CallEnd>,
+    /// The user accepted, or the other side answered.
+    consent: bool,
+    ringing: bool,
+    offered: bool,
+    answered: bool,
+    remote_described: bool,
+    peer_open: bool,
+    started: u32,
+    stopped: u32,
+}
+
+impl Audit {
+    pub fn placed(&mut self, call: &CallId, video: bool) {
+        let record = self.calls.entry(call.clone()).or_default();
+        assert!(!record.outgoing, "an id is used twice");
+        record.outgoing = true;
+        record.video = video;
+    }
+
+    pub fn accepted(&mut self, call: &CallId) {
+        self.calls.entry(call.clone()).or_default().consent = true;
+    }
+
+    /// A signal is about to be given to the endpoint.
+    pub fn delivered(&mut self, signal: &Signal) {
+        if let Signal::Answer { call, .. } = signal
+            && let Some(record) = self.calls.get_mut(call)
+            && record.outgoing
+            && record.offered
+        {
+            record.consent = true;
+        }
+    }
+
+    pub fn action(&mut self, action: &Action) {
+        let (call, what) = match action {
+            Action::SendSignal(signal) => return self.sent(signal),
+            Action::CreateOffer { call, .. } => (call, "offer"),
+            Action::CreateAnswer { call, .. } => (call, "answer"),
+            Action::ApplyAnswer { call, .. } => (call, "apply"),
+            Action::AddCandidate { call, .. } => (call, "candidate"),
+            Action::StartMedia { call, .. } => (call, "start"),
+            Action::StopMedia { call } => (call, "stop"),
+            Action::Ring { call, .. } => (call, "ring"),
+            Action::Ended { call, .. } => (call, "ended"),
+        };
+        let gave_way = self.gave_way;
+        let record = self.calls.entry(call.clone()).or_default();
+        assert!(record.end.is_none(), "{what} after the end of {call}");
+        match action {
+            Action::CreateOffer { .. } => {
+                assert!(record.outgoing && !record.peer_open);
+                record.peer_open = true;
+            }
+            Action::CreateAnswer { video, .. } => {
+                if !record.consent {
+                    let own = gave_way.expect("an answer without the user's consent");
+                    assert!(!video || own, "a camera the user did not ask for");
+                    record.consent = true;
+                }
+                assert!(!record.outgoing && !record.peer_open);
+                record.peer_open = true;
+                record.remote_described = true;
+            }
+            Action::ApplyAnswer { .. } => {
+                assert!(record.offered && record.consent && !record.remote_described);
+                record.remote_described = true;
+            }
+            Action::AddCandidate { .. } => assert!(record.remote_described),
+            Action::StartMedia { .. } => {
+                assert!(record.consent, "media before accept or answer");
+                record.started += 1;
+                assert_eq!(record.started, 1, "media is started twice");
+            }
+            Action::StopMedia { .. } => {
+                assert!(record.peer_open, "nothing to free");
+                record.stopped += 1;
+            }
+            Action::Ring { ring, .. } => {
+                assert_eq!(record.ringing, *ring == Ring::Silent, "{ring:?}");
+                record.ringing = *ring != Ring::Silent;
+            }
+            Action::Ended { end, .. } => {
+                assert!(!record.ringing, "the tone goes on after the end");
+                assert_eq!(record.stopped, u32::from(record.peer_open));
+                record.end = Some(end.clone());
+                if end.cause == EndCause::Glare && record.outgoing {
+                    self.gave_way = Some(record.video);
+                }
+            }
+            Action::SendSignal(_) => unreachable!("handled above"),
+        }
+    }
+
+    /// All actions of one input are taken; `idle` = the endpoint says that there is no call.
+    pub fn input_done(&mut self, idle: bool) {
+        self.gave_way = None;
+        if idle {
+            for (call, record) in &self.calls {
+                let touched = record.outgoing || record.ringing || record.peer_open;
+                assert!(!touched || record.end.is_some(), "{call} never ended");
+            }
+        }
+    }
+
+    fn sent(&mut self, signal: &Signal) {
+        let call = signal.call().expect("every own signal names its call");
+        let record = self.calls.entry(call.clone()).or_default();
+        if record.end.is_some() {
+            let repeats = matches!(signal, Signal::End { .. }) && !record.outgoing;
+            assert!(repeats, "{signal:?} after the end");
+            return;
+        }
+        match signal {
+            Signal::Offer(_) => {
+                assert!(record.outgoing);
+                record.offered = true;
+            }
+            Signal::Answer { .. } => {
+                assert!(record.consent && !record.answered && !record.outgoing);
+                record.answered = true;
+            }
+            Signal::Candidate { .. } => {
+                assert!(record.offered || record.answered, "an address is told too early");
+            }
+            Signal::Ringing { .. } => assert!(!record.outgoing),
+            Signal::End { .. } => assert!(!record.outgoing || record.offered),
+            Signal::AnsweredElsewhere { .. }
+            | Signal::Refused { .. }
+            | Signal::Report { .. }
+            | Signal::Renegotiate { .. } => panic!("{signal:?} is not ours to send"),
+        }
+    }
+
+    /// The calls that ended here, by id.
+    pub fn ends(&self) -> impl Iterator<Item = (&CallId, &CallEnd, bool)> {
+        self.calls
+            .iter()
+            .filter_map(|(id, record)| record.end.as_ref().map(|end| (id, end, record.outgoing)))
+    }
+
+    pub fn end_of(&self, call: &CallId) -> Option<&CallEnd> {
+        self.calls.get(call).and_then(|record| record.end.as_ref())
+    }
+}

@@ -1,0 +1,120 @@
+//! What the two sides may say about the end of the same call.
+
+use crate::world::Faults;
+use ahoy_call::{CallEnd, CallId, EndCause};
+use std::collections::BTreeMap;
+
+/// Asserts that both ends tell the same story: each side ended the call by itself at the same time, or one did and the
+/// other was told so, or the server ended it for both (which may cross with the last word of a callee).
+pub fn assert_same_end(call: &CallId, caller: &CallEnd, callee: &CallEnd, faults: Faults) {
+    let fits = match (caller.by_us, callee.by_us) {
+        (true, true) => true,
+        (true, false) => told_to_callee(caller.cause).contains(&callee.cause),
+        (false, true) => {
+            let rang_out = caller.cause == EndCause::NoAnswer && !callee.answered;
+            rang_out || told_to_caller(callee.cause).contains(&caller.cause)
+        }
+        (false, false) => by_server(caller.cause).contains(&callee.cause),
+    };
+    // Only what a lost signal or a restarted server can explain: one side blames the way, or the answer was lost.
+    let lost = faults.breaks || faults.dies || faults.restarts;
+    let blamed = [caller, callee].iter().any(|end| blames_the_way(end.cause));
+    let explained = lost && (blamed || (callee.answered && !caller.answered));
+    assert!(
+        fits || explained,
+        "{call}: caller says {caller:?}, callee says {callee:?}, {faults:?}"
+    );
+}
+
+/// What a callee may say when the caller ended it with this cause. `HungUp` and `ConnectionLost` beside `Missed`: its
+/// answer was under way.
+fn told_to_callee(cause: EndCause) -> &'static [EndCause] {
+    use EndCause::*;
+    match cause {
+        Cancelled => &[Missed, HungUp],
+        NoAnswer => &[Missed, HungUp, ConnectionLost],
+        HungUp => &[HungUp],
+        ConnectionLost => &[ConnectionLost],
+        MediaFailed => &[MediaFailed],
+        IncompatibleOffer => &[IncompatibleOffer],
+        // Basic mode: the owner of the losing call says busy, and a callee that had just given up its own rings.
+        Glare => &[Missed],
+        Declined | Busy | Missed | AnsweredElsewhere | NotReachable | NotPermitted | ServerProblem => &[],
+    }
+}
+
+/// What a caller may say when the callee ended it with this cause.
+fn told_to_caller(cause: EndCause) -> &'static [EndCause] {
+    use EndCause::*;
+    match cause {
+        Declined => &[Declined],
+        Busy => &[Busy],
+        HungUp => &[HungUp],
+        ConnectionLost => &[ConnectionLost],
+        // Without a usable offer a callee rejects with `media_failure` (IM-Suite §6).
+        MediaFailed | IncompatibleOffer => &[MediaFailed, IncompatibleOffer],
+        // A callee's own time limit; a server hands it on as a rejection (IM-Suite §16.15).
+        Missed => &[NoAnswer, Declined],
+        Cancelled | NoAnswer | AnsweredElsewhere | NotReachable | NotPermitted | ServerProblem | Glare => &[],
+    }
+}
+
+fn by_server(caller: EndCause) -> &'static [EndCause] {
+    use EndCause::*;
+    match caller {
+        // Beside `Missed`: an answer that came too late.
+        NoAnswer => &[Missed, ConnectionLost],
+        HungUp | Cancelled | Declined | Busy | Missed | AnsweredElsewhere | NotReachable | NotPermitted
+        | ConnectionLost | ServerProblem | MediaFailed | IncompatibleOffer | Glare => &[],
+    }
+}
+
+fn blames_the_way(cause: EndCause) -> bool {
+    use EndCause::*;
+    match cause {
+        ConnectionLost | NoAnswer | Missed | ServerProblem | NotReachable => true,
+        HungUp | Cancelled | Declined | Busy | AnsweredElsewhere | NotPermitted | MediaFailed
+        | IncompatibleOffer | Glare => false,
+    }
+}
+
+/// What happened in all runs together: a model in which nothing happens proves nothing.
+#[derive(Default)]
+pub struct Tally {
+    causes: BTreeMap<String, u64>,
+    both_answered: u64,
+    pub connected_at_the_end: u64,
+}
+
+impl Tally {
+    pub fn one(&mut self, end: &CallEnd) {
+        *self.causes.entry(format!("{:?}", end.cause)).or_default() += 1;
+    }
+
+    pub fn pair(&mut self, caller: &CallEnd, callee: &CallEnd) {
+        self.both_answered += u64::from(caller.answered && callee.answered);
+    }
+
+    pub fn assert_everything_happened(&self) {
+        use EndCause::*;
+        let all = [
+            HungUp,
+            Cancelled,
+            Declined,
+            Busy,
+            NoAnswer,
+            Missed,
+            NotReachable,
+            ConnectionLost,
+            ServerProblem,
+            MediaFailed,
+            IncompatibleOffer,
+            Glare,
+        ];
+        for cause in all {
+            let times = self.causes.get(&format!("{cause:?}")).copied().unwrap_or(0);
+            assert!(times >= 20, "{cause:?} happened {times} times: {:?}", self.causes);
+        }
+        assert!(self.both_answered > 1_000 && self.connected_at_the_end > 500);
+    }
+}
