@@ -25,14 +25,22 @@
 //! The wire messages themselves are public in [`im_suite::wire`], because the reference server speaks them too.
 
 mod backoff;
+pub mod im_suite;
 mod link;
+mod login;
 mod protocol;
 mod secret;
+mod tls;
 mod token;
+mod websocket;
 
 pub use backoff::Backoff;
 pub use jiff::Timestamp;
 pub use link::{DownCause, LinkEvent, Target, TargetError};
-pub use protocol::{Event, LiveCall, LiveCallState, Problem, Protocol, ProtocolError, SessionConfig};
+pub use login::{Login, LoginError, login};
+pub use protocol::{
+    Event, LiveCall, LiveCallState, Problem, Protocol, ProtocolError, ProtocolKind, SessionConfig,
+};
 pub use secret::Secret;
 pub use token::TokenClaims;
+pub use websocket::Connection;

@@ -86,7 +86,10 @@ pub enum DownCause {
     /// Any other close code.
     #[error("server closed the connection with code {0}")]
     Closed(u16),
-    /// A message over the limit, or a frame this protocol does not use.
+    /// A message over the limit.
+    #[error("server sent a message that is too big: {0}")]
+    TooBig(String),
+    /// A frame this protocol does not use.
     #[error("server sent what cannot be read: {0}")]
     BadFrame(String),
     #[error("connection lost: {0}")]
@@ -94,6 +97,9 @@ pub enum DownCause {
     /// Dropped by [`crate::Connection::drop_link`].
     #[error("server was silent for too long")]
     Silent,
+    /// Made anew by [`crate::Connection::retry_now`].
+    #[error("network changed")]
+    NetworkChanged,
 }
 
 /// The parts of a checked URL.

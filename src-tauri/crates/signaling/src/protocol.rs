@@ -2,6 +2,7 @@
 //!
 //! Sessions are pure: no clock, socket or task. They do not know who reads the texts they make.
 
+use crate::im_suite;
 use ahoy_call::{CallId, Party, Signal, UserId};
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
@@ -127,4 +128,26 @@ pub enum ProtocolError {
 pub struct SessionConfig {
     /// The user the token names; counts when the server does not say.
     pub user: Option<UserId>,
+}
+
+/// The protocols Ahoy speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProtocolKind {
+    ImSuite,
+}
+
+impl ProtocolKind {
+    /// Makes a session that is not connected.
+    pub fn session(self, config: SessionConfig) -> Box<dyn Protocol> {
+        match self {
+            ProtocolKind::ImSuite => Box::new(im_suite::Session::new(config)),
+        }
+    }
+
+    /// The WebSocket subprotocol to ask for (RFC 6455 §1.9).
+    pub fn subprotocol(self) -> &'static str {
+        match self {
+            ProtocolKind::ImSuite => im_suite::SUBPROTOCOL,
+        }
+    }
 }
