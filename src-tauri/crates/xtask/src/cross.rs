@@ -50,7 +50,7 @@ pub fn cross() -> Result<()> {
                 "--test",
                 "wine_call",
             ])
-            .args(["--", "--ignored", "--nocapture"])
+            .args(["--", "--nocapture"])
             .env("AHOY_CLI", workspace::built(Profile::Dev, "ahoy-cli"))
             .env("AHOY_CROSS", &cross)
             .env(
