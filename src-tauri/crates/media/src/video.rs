@@ -1,5 +1,16 @@
-//! Pictures and their two pipelines.
+//! Pictures and their two pipelines: camera to encoded frames ([`send`]), packets to screen ([`receive`]).
 
+pub mod assembly;
+pub mod convert;
 pub mod frame;
+pub mod freeze;
+pub mod latest;
+pub mod pace;
+pub mod receive;
+pub mod scale;
+pub mod screen;
+pub mod send;
+mod thread;
+pub mod vp8;
 
-pub use frame::{I420, VideoFrame};
+pub use frame::{I420, PicturePool, VideoFrame};

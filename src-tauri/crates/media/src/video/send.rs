@@ -1,0 +1,310 @@
+//! Threads `cam` and `video-tx`: a camera's pictures to encoded frames.
+//!
+//! `cam` ([`camera`]) lives as long as a source is open; `video-tx` lives as long as the pipeline and owns scaler and
+//! encoder. Between them is a newest-wins slot, so a slow encoder costs pictures, never delay.
+
+mod camera;
+mod gate;
+pub mod stats;
+
+use super::frame::{PicturePool, VideoFrame};
+use super::latest::Latest;
+use super::scale::{Region, Scaler, fit_within};
+use super::thread::{PipelineThread, Stop};
+use crate::codec::{CodecError, VideoEncoder};
+use crate::device::{DeviceError, VideoSink, VideoSource};
+use crate::packet::EncodedFrame;
+use crate::units::{Bitrate, Resolution, RtpTime};
+use camera::{CameraCallbacks, CameraOutputs};
+use gate::{FrameRateGate, KeyframeGate};
+use stats::{Encoded, StatsKeeper, VideoSendStats};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+/// Longest wait for a picture without looking at the end.
+const WAKE_EVERY: Duration = Duration::from_millis(100);
+
+/// Ticks per second of the RTP clock of video (RFC 7741 §4.1).
+const RTP_CLOCK_HZ: u128 = 90_000;
+
+/// What is to be sent at most; the quality control changes it during a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VideoLimits {
+    pub bitrate: Bitrate,
+    /// Pictures are scaled down to fit, keeping their shape; never up.
+    pub resolution: Resolution,
+    /// Pictures per second.
+    pub frame_rate: u32,
+}
+
+/// What a sending pipeline works with.
+pub struct VideoSendSetup {
+    pub encoder: Box<dyn VideoEncoder>,
+    pub limits: VideoLimits,
+    /// Sees every picture of the camera, unscaled, on the thread `cam`.
+    pub preview: Option<Box<dyn VideoSink>>,
+    /// Asked on `video-tx` before each encoding: whether the peer connection would take a frame. When not, the picture
+    /// is dropped before it costs anything.
+    pub ready: Box<dyn FnMut() -> bool + Send>,
+    /// Takes each frame on `video-tx`; false when it was not taken, upon which the next one is a keyframe.
+    pub send: Box<dyn FnMut(EncodedFrame) -> bool + Send>,
+    /// Called on `cam` when the source has failed and is closed.
+    pub on_device_failure: Box<dyn FnMut(DeviceError) + Send>,
+}
+
+/// A running sender of one video stream; dropping it closes the source and ends both threads.
+pub struct VideoSend {
+    outputs: Arc<CameraOutputs>,
+    shared: Arc<Shared>,
+    camera: Mutex<Option<PipelineThread>>,
+    encoding: PipelineThread,
+}
+
+struct Shared {
+    control: Mutex<Control>,
+    stats: Mutex<StatsKeeper>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Control {
+    limits: VideoLimits,
+    enabled: bool,
+    keyframe_requested: bool,
+}
+
+impl VideoSend {
+    /// Starts the threads; without a source nothing is sent until [`VideoSend::replace_source`].
+    ///
+    /// Errors when the system gives no thread.
+    pub fn start(setup: VideoSendSetup, source: Option<Box<dyn VideoSource>>) -> io::Result<Self> {
+        let control = Control {
+            limits: setup.limits,
+            enabled: true,
+            keyframe_requested: false,
+        };
+        let shared = Arc::new(Shared {
+            control: Mutex::new(control),
+            stats: Mutex::default(),
+        });
+        let callbacks = CameraCallbacks {
+            preview: setup.preview,
+            on_device_failure: setup.on_device_failure,
+        };
+        let outputs = Arc::new(CameraOutputs {
+            newest: Latest::new(),
+            callbacks: Mutex::new(callbacks),
+        });
+        let camera = source
+            .map(|source| camera::start(source, Arc::clone(&outputs)))
+            .transpose()?;
+        let pipeline = Pipeline {
+            newest: outputs.newest.clone(),
+            shared: Arc::clone(&shared),
+            encoder: setup.encoder,
+            ready: setup.ready,
+            send: setup.send,
+            scaler: Scaler::default(),
+            pool: PicturePool::default(),
+            keyframes: KeyframeGate::default(),
+            frame_rate: FrameRateGate::default(),
+            epoch: Instant::now(),
+        };
+        let encoding = PipelineThread::spawn("video-tx", move |stop| pipeline.run(&stop))?;
+        Ok(Self {
+            outputs,
+            shared,
+            camera: Mutex::new(camera),
+            encoding,
+        })
+    }
+
+    pub fn set_bitrate(&self, bitrate: Bitrate) {
+        self.shared.control().limits.bitrate = bitrate;
+    }
+
+    /// Sets the size that pictures must fit in.
+    pub fn set_resolution(&self, resolution: Resolution) {
+        self.shared.control().limits.resolution = resolution;
+    }
+
+    /// Sets the highest rate, pictures per second.
+    pub fn set_frame_rate(&self, frame_rate: u32) {
+        self.shared.control().limits.frame_rate = frame_rate;
+    }
+
+    /// Makes the next picture a keyframe, at most every 300 ms.
+    pub fn request_keyframe(&self) {
+        self.shared.control().keyframe_requested = true;
+    }
+
+    /// Stops sending and lets go of the source without waiting for it (false), or allows sending again (true), upon
+    /// which [`VideoSend::replace_source`] brings a source.
+    pub fn set_enabled(&self, enabled: bool) {
+        self.shared.control().enabled = enabled;
+        if !enabled {
+            if let Some(camera) = &*lock(&self.camera) {
+                camera.stop();
+            }
+            self.outputs.newest.take();
+        }
+    }
+
+    /// Sends from this source, after the one before has been closed. Sending is allowed again by it.
+    ///
+    /// Waits for the closing of the source before, at most 400 ms. Errors when the system gives no thread.
+    pub fn replace_source(&self, source: Box<dyn VideoSource>) -> io::Result<()> {
+        let mut camera = lock(&self.camera);
+        // The old thread ends before the new one begins: a device opens only once.
+        drop(camera.take());
+        self.outputs.newest.take();
+        *camera = Some(camera::start(source, Arc::clone(&self.outputs))?);
+        self.shared.control().enabled = true;
+        Ok(())
+    }
+
+    pub fn stats(&self, now: Instant) -> VideoSendStats {
+        let target = self.shared.control().limits.bitrate;
+        self.shared
+            .stats()
+            .snapshot(now, target, self.outputs.newest.overwritten())
+    }
+}
+
+impl Drop for VideoSend {
+    fn drop(&mut self) {
+        // Both are told before either is waited for.
+        if let Some(camera) = &*lock(&self.camera) {
+            camera.stop();
+        }
+        self.encoding.stop();
+        self.outputs.newest.close();
+    }
+}
+
+impl Shared {
+    fn control(&self) -> MutexGuard<'_, Control> {
+        lock(&self.control)
+    }
+
+    fn stats(&self) -> MutexGuard<'_, StatsKeeper> {
+        lock(&self.stats)
+    }
+}
+
+/// Nothing panics with these locks held, so what a poisoned one holds is whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+struct Pipeline {
+    newest: Latest<VideoFrame>,
+    shared: Arc<Shared>,
+    encoder: Box<dyn VideoEncoder>,
+    ready: Box<dyn FnMut() -> bool + Send>,
+    send: Box<dyn FnMut(EncodedFrame) -> bool + Send>,
+    scaler: Scaler,
+    pool: PicturePool,
+    keyframes: KeyframeGate,
+    frame_rate: FrameRateGate,
+    /// The moment that is RTP time 0.
+    epoch: Instant,
+}
+
+impl Pipeline {
+    fn run(mut self, stop: &Stop) {
+        while !stop.is_set() {
+            let Some(frame) = self.newest.wait(WAKE_EVERY) else {
+                continue;
+            };
+            let control = {
+                let mut control = self.shared.control();
+                let taken = *control;
+                control.keyframe_requested = false;
+                taken
+            };
+            if control.keyframe_requested {
+                self.keyframes.request();
+            }
+            if !control.enabled
+                || !self
+                    .frame_rate
+                    .accepts(frame.captured_at, control.limits.frame_rate)
+            {
+                continue;
+            }
+            if !(self.ready)() {
+                self.shared.stats().totals.frames_dropped_by_queue += 1;
+                continue;
+            }
+            if let Err(error) = self.encode(frame, control.limits) {
+                tracing::warn!(%error, "picture not encoded");
+                self.shared.stats().totals.encode_failures += 1;
+                self.keyframes.request();
+            }
+        }
+    }
+
+    fn encode(&mut self, frame: VideoFrame, limits: VideoLimits) -> Result<(), CodecError> {
+        let begun = Instant::now();
+        let camera = frame.picture.resolution();
+        let frame = self.scale(frame, limits.resolution);
+        let size = frame.picture.resolution();
+        self.encoder.set_resolution(size)?;
+        self.encoder.set_bitrate(limits.bitrate)?;
+        let encoded = self.encoder.encode(&frame, self.keyframes.is_due(begun))?;
+        let now = Instant::now();
+        self.shared.stats().handle_encoding_time(now - begun);
+        let Some(encoded) = encoded else {
+            self.shared.stats().totals.frames_dropped_by_encoder += 1;
+            return Ok(());
+        };
+        if encoded.keyframe {
+            self.keyframes.handle_keyframe(now);
+        }
+        self.shared.stats().handle_encoded(
+            now,
+            Encoded {
+                camera,
+                sent: size,
+                bytes: encoded.payload.len(),
+                keyframe: encoded.keyframe,
+                frame_rate: limits.frame_rate,
+            },
+        );
+        let rtp_time = rtp_time(frame.captured_at.saturating_duration_since(self.epoch));
+        let sent = (self.send)(EncodedFrame {
+            payload: encoded.payload,
+            rtp_time,
+            keyframe: encoded.keyframe,
+            captured_at: frame.captured_at,
+        });
+        if !sent {
+            // What comes next refers to a frame that nobody has.
+            self.shared.stats().totals.frames_refused += 1;
+            self.keyframes.request();
+        }
+        Ok(())
+    }
+
+    fn scale(&mut self, frame: VideoFrame, limit: Resolution) -> VideoFrame {
+        let size = frame.picture.resolution();
+        let target = fit_within(size, limit);
+        if target == size {
+            return frame;
+        }
+        let scaler = &mut self.scaler;
+        let picture = self.pool.draw(target, |out| {
+            scaler.scale(&frame.picture, Region::whole(size), out)
+        });
+        VideoFrame {
+            picture,
+            captured_at: frame.captured_at,
+        }
+    }
+}
+
+/// Time since the pipeline began in ticks of the RTP clock, modulo 2^32.
+fn rtp_time(since_epoch: Duration) -> RtpTime {
+    RtpTime::new((since_epoch.as_micros() * RTP_CLOCK_HZ / 1_000_000) as u32)
+}

@@ -1,0 +1,150 @@
+//! Counts of one sent video stream under their W3C names: pure, told the time.
+
+use crate::units::{Bitrate, Resolution};
+use crate::video::freeze::SlidingRate;
+use std::time::{Duration, Instant};
+
+/// Why less is sent than the camera gives (webrtc-stats, `RTCQualityLimitationReason`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum QualityLimitationReason {
+    #[default]
+    None,
+    Cpu,
+    Bandwidth,
+}
+
+impl QualityLimitationReason {
+    /// The W3C text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            QualityLimitationReason::None => "none",
+            QualityLimitationReason::Cpu => "cpu",
+            QualityLimitationReason::Bandwidth => "bandwidth",
+        }
+    }
+}
+
+/// Running totals and rates; names as in webrtc-stats.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct VideoSendStats {
+    pub frames_encoded: u64,
+    pub key_frames_encoded: u64,
+    /// Of the last encoded picture, pixels; 0 before the first.
+    pub frame_width: u32,
+    pub frame_height: u32,
+    /// Encoded in the last second.
+    pub frames_per_second: f64,
+    /// Bytes of encoded frames that were handed on.
+    pub bytes_sent: u64,
+    /// Of encoded frames, in the last second.
+    pub bitrate: Bitrate,
+    pub target_bitrate: Bitrate,
+    pub total_encode_time: Duration,
+    /// Wall time of encoding one picture, smoothed over about 16.
+    pub encode_time: Duration,
+    pub quality_limitation_reason: QualityLimitationReason,
+    /// Pictures that were replaced by newer ones before the encoder was free.
+    pub frames_overwritten: u64,
+    /// Pictures dropped before encoding because the peer connection's queue was full.
+    pub frames_dropped_by_queue: u64,
+    /// Pictures that the encoder left out to keep the bitrate.
+    pub frames_dropped_by_encoder: u64,
+    /// Encoded frames that were not taken.
+    pub frames_refused: u64,
+    pub encode_failures: u64,
+}
+
+/// One encoded picture, for counting.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Encoded {
+    pub(super) camera: Resolution,
+    pub(super) sent: Resolution,
+    pub(super) bytes: usize,
+    pub(super) keyframe: bool,
+    pub(super) frame_rate: u32,
+}
+
+/// Collects on `video-tx`, read by anybody.
+#[derive(Debug, Default)]
+pub(super) struct StatsKeeper {
+    pub(super) totals: VideoSendStats,
+    frames: SlidingRate,
+    bytes: SlidingRate,
+}
+
+/// Share of the time between two pictures above which encoding is what limits.
+const CPU_LIMIT: f64 = 0.85;
+
+impl StatsKeeper {
+    pub(super) fn handle_encoding_time(&mut self, took: Duration) {
+        let totals = &mut self.totals;
+        totals.total_encode_time += took;
+        totals.encode_time = if totals.encode_time.is_zero() {
+            took
+        } else {
+            (totals.encode_time * 15 + took) / 16
+        };
+    }
+
+    pub(super) fn handle_encoded(&mut self, now: Instant, encoded: Encoded) {
+        self.frames.add(now, 1);
+        self.bytes.add(now, encoded.bytes as u64);
+        let totals = &mut self.totals;
+        totals.frames_encoded += 1;
+        totals.key_frames_encoded += u64::from(encoded.keyframe);
+        totals.bytes_sent += encoded.bytes as u64;
+        (totals.frame_width, totals.frame_height) = (encoded.sent.width, encoded.sent.height);
+        totals.quality_limitation_reason = limitation(encoded, totals.encode_time);
+    }
+
+    pub(super) fn snapshot(
+        &mut self,
+        now: Instant,
+        target: Bitrate,
+        frames_overwritten: u64,
+    ) -> VideoSendStats {
+        VideoSendStats {
+            frames_overwritten,
+            target_bitrate: target,
+            frames_per_second: self.frames.per_second(now),
+            bitrate: Bitrate::from_bps((self.bytes.per_second(now) * 8.0) as u64),
+            ..self.totals.clone()
+        }
+    }
+}
+
+fn limitation(encoded: Encoded, encode_time: Duration) -> QualityLimitationReason {
+    let interval = 1.0 / f64::from(encoded.frame_rate.max(1));
+    if encode_time.as_secs_f64() > interval * CPU_LIMIT {
+        QualityLimitationReason::Cpu
+    } else if encoded.sent.pixels() < encoded.camera.pixels() {
+        QualityLimitationReason::Bandwidth
+    } else {
+        QualityLimitationReason::None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_tells_a_slow_encoder_from_a_small_target() {
+        let full = Resolution::new(1280, 720);
+        let encoded = Encoded {
+            camera: full,
+            sent: full,
+            bytes: 1,
+            keyframe: false,
+            frame_rate: 30,
+        };
+        let small = Encoded {
+            sent: Resolution::new(640, 360),
+            ..encoded
+        };
+        let (fast, slow) = (Duration::from_millis(6), Duration::from_millis(31));
+        assert_eq!(limitation(encoded, fast), QualityLimitationReason::None);
+        assert_eq!(limitation(small, fast), QualityLimitationReason::Bandwidth);
+        assert_eq!(limitation(small, slow), QualityLimitationReason::Cpu);
+    }
+}
