@@ -1,0 +1,326 @@
+//! A screen that reads the pattern and reports what came of it: number, order, freezes, delay.
+
+use super::pattern::{self, PatternMark, wall_ms_now};
+use crate::device::VideoSink;
+use crate::units::Resolution;
+use crate::video::VideoFrame;
+use crate::video::freeze::FreezeCounter;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+/// What came since the last report, or since the beginning.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct VideoProbeReport {
+    /// Pictures shown, readable or not.
+    pub frames: u64,
+    /// Pictures shown per second.
+    pub fps: f64,
+    /// Numbers that were skipped.
+    pub lost: u64,
+    /// Pictures whose number was that of the one before or lower.
+    pub backwards: u64,
+    /// Pictures without a pattern that could be read.
+    pub unreadable: u64,
+    /// As in webrtc-stats: gaps above max(3 x mean, mean + 150 ms).
+    pub freeze_count: u64,
+    /// Seconds.
+    pub freeze_s: f64,
+    /// From the drawing of the picture to its showing, milliseconds; exact when both ends share a clock.
+    pub latency_p50_ms: Option<f64>,
+    pub latency_p95_ms: Option<f64>,
+    /// Of the last picture.
+    pub size: Option<Resolution>,
+}
+
+/// Makes the two ends of a probe.
+#[derive(Debug)]
+pub struct VideoProbe;
+
+impl VideoProbe {
+    /// The screen, and where its reports are read.
+    #[expect(clippy::new_ret_no_self, reason = "a probe is its two ends")]
+    pub fn new() -> (VideoProbeSink, VideoProbeReader) {
+        let tally = Arc::new(Mutex::new(Tally::new(Instant::now())));
+        (
+            VideoProbeSink {
+                tally: Arc::clone(&tally),
+            },
+            VideoProbeReader { tally },
+        )
+    }
+}
+
+/// The screen of a probe.
+#[derive(Debug)]
+pub struct VideoProbeSink {
+    tally: Arc<Mutex<Tally>>,
+}
+
+/// Reads the reports of a probe; clones read the same ones.
+#[derive(Debug, Clone)]
+pub struct VideoProbeReader {
+    tally: Arc<Mutex<Tally>>,
+}
+
+impl VideoProbeSink {
+    /// A reader of this screen's reports.
+    pub fn reader(&self) -> VideoProbeReader {
+        VideoProbeReader {
+            tally: Arc::clone(&self.tally),
+        }
+    }
+}
+
+impl VideoSink for VideoProbeSink {
+    fn show(&mut self, now: Instant, frame: VideoFrame) {
+        let mark = pattern::read(&frame.picture);
+        let size = frame.picture.resolution();
+        lock(&self.tally).handle_shown(now, size, mark, wall_ms_now());
+    }
+}
+
+impl VideoProbeReader {
+    /// What came since the last call of this, by whichever reader.
+    pub fn interval_report(&self, now: Instant) -> VideoProbeReport {
+        lock(&self.tally).interval_report(now)
+    }
+
+    /// What came since the beginning.
+    pub fn total_report(&self, now: Instant) -> VideoProbeReport {
+        lock(&self.tally).total_report(now)
+    }
+}
+
+fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
+    tally.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// The counting, told the time.
+#[derive(Debug)]
+struct Tally {
+    total: Counts,
+    interval: Counts,
+    freezes: FreezeCounter,
+    last_number: Option<u32>,
+    size: Option<Resolution>,
+}
+
+#[derive(Debug)]
+struct Counts {
+    since: Instant,
+    frames: u64,
+    lost: u64,
+    backwards: u64,
+    unreadable: u64,
+    freezes_before: u64,
+    frozen_before: Duration,
+    latency: Histogram,
+}
+
+impl Tally {
+    fn new(now: Instant) -> Self {
+        Self {
+            total: Counts::new(now, 0, Duration::ZERO),
+            interval: Counts::new(now, 0, Duration::ZERO),
+            freezes: FreezeCounter::default(),
+            last_number: None,
+            size: None,
+        }
+    }
+
+    fn handle_shown(&mut self, now: Instant, size: Resolution, mark: Option<PatternMark>, wall_ms: u64) {
+        self.size = Some(size);
+        self.freezes.handle_shown(now);
+        let last = match mark {
+            Some(mark) => self.last_number.replace(mark.number),
+            None => None,
+        };
+        for counts in [&mut self.total, &mut self.interval] {
+            counts.frames += 1;
+            let Some(mark) = mark else {
+                counts.unreadable += 1;
+                continue;
+            };
+            counts.latency.add(wall_ms.saturating_sub(mark.wall_ms));
+            match last.map(|last| mark.number.wrapping_sub(last).cast_signed()) {
+                Some(step @ 1..) => counts.lost += u64::from(step.unsigned_abs() - 1),
+                Some(_) => counts.backwards += 1,
+                None => {}
+            }
+        }
+    }
+
+    fn interval_report(&mut self, now: Instant) -> VideoProbeReport {
+        let fresh = Counts::new(now, self.freezes.count(), self.freezes.total());
+        let counts = std::mem::replace(&mut self.interval, fresh);
+        self.report(&counts, now)
+    }
+
+    fn total_report(&self, now: Instant) -> VideoProbeReport {
+        self.report(&self.total, now)
+    }
+
+    fn report(&self, counts: &Counts, now: Instant) -> VideoProbeReport {
+        let seconds = now.saturating_duration_since(counts.since).as_secs_f64();
+        VideoProbeReport {
+            frames: counts.frames,
+            fps: if seconds > 0.0 {
+                counts.frames as f64 / seconds
+            } else {
+                0.0
+            },
+            lost: counts.lost,
+            backwards: counts.backwards,
+            unreadable: counts.unreadable,
+            freeze_count: self.freezes.count() - counts.freezes_before,
+            freeze_s: (self.freezes.total() - counts.frozen_before).as_secs_f64(),
+            latency_p50_ms: counts.latency.quantile(0.5),
+            latency_p95_ms: counts.latency.quantile(0.95),
+            size: self.size,
+        }
+    }
+}
+
+impl Counts {
+    fn new(since: Instant, freezes_before: u64, frozen_before: Duration) -> Self {
+        Self {
+            since,
+            frames: 0,
+            lost: 0,
+            backwards: 0,
+            unreadable: 0,
+            freezes_before,
+            frozen_before,
+            latency: Histogram::default(),
+        }
+    }
+}
+
+/// Delays in steps of a millisecond.
+#[derive(Debug, Default)]
+struct Histogram {
+    /// Grows to the longest delay met, at most [`Histogram::LONGEST_MS`].
+    counts: Vec<u32>,
+    total: u64,
+}
+
+impl Histogram {
+    /// What is longer counts as this long.
+    const LONGEST_MS: u64 = 10_000;
+
+    fn add(&mut self, milliseconds: u64) {
+        let at = milliseconds.min(Self::LONGEST_MS) as usize;
+        if self.counts.len() <= at {
+            self.counts.resize(at + 1, 0);
+        }
+        self.counts[at] += 1;
+        self.total += 1;
+    }
+
+    /// The least delay that this share of all does not exceed.
+    fn quantile(&self, share: f64) -> Option<f64> {
+        let wanted = (self.total as f64 * share).ceil().max(1.0) as u64;
+        let mut seen = 0;
+        self.counts.iter().enumerate().find_map(|(milliseconds, count)| {
+            seen += u64::from(*count);
+            (seen >= wanted).then_some(milliseconds as f64)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::video::I420;
+
+    const SIZE: Resolution = Resolution::new(320, 180);
+
+    /// Shows numbers 33 ms apart, each with its delay in milliseconds.
+    fn show(tally: &mut Tally, start: Instant, shown: &[(u32, u64)]) {
+        for (at, (number, delay)) in shown.iter().enumerate() {
+            let mark = PatternMark {
+                number: *number,
+                wall_ms: 1_000_000,
+            };
+            tally.handle_shown(
+                start + Duration::from_millis(33) * at as u32,
+                SIZE,
+                Some(mark),
+                1_000_000 + delay,
+            );
+        }
+    }
+
+    #[test]
+    fn skipped_repeated_and_backward_numbers_are_told_apart() {
+        let start = Instant::now();
+        let mut tally = Tally::new(start);
+        show(
+            &mut tally,
+            start,
+            &[(u32::MAX - 1, 5), (u32::MAX, 5), (2, 5), (2, 5), (1, 5), (2, 5)],
+        );
+        let report = tally.total_report(start + Duration::from_millis(200));
+        assert_eq!(
+            (report.frames, report.lost, report.backwards, report.unreadable),
+            (6, 2, 2, 0)
+        );
+        assert_eq!(report.fps, 30.0);
+        assert_eq!(report.size, Some(SIZE));
+    }
+
+    #[test]
+    fn delays_are_reported_by_their_quantiles() {
+        let start = Instant::now();
+        let mut tally = Tally::new(start);
+        let shown: Vec<_> = (1..=100).map(|number| (number, u64::from(number))).collect();
+        show(&mut tally, start, &shown);
+        let report = tally.total_report(start + Duration::from_secs(1));
+        assert_eq!(
+            (report.latency_p50_ms, report.latency_p95_ms),
+            (Some(50.0), Some(95.0))
+        );
+        assert_eq!(Tally::new(start).total_report(start).latency_p50_ms, None);
+    }
+
+    #[test]
+    fn an_interval_counts_from_the_report_before() {
+        let start = Instant::now();
+        let mut tally = Tally::new(start);
+        show(&mut tally, start, &[(0, 9), (1, 9), (2, 9)]);
+        assert_eq!(tally.interval_report(start + Duration::from_secs(1)).frames, 3);
+        let later = start + Duration::from_secs(2);
+        tally.handle_shown(later, SIZE, None, 0);
+        let report = tally.interval_report(later);
+        assert_eq!((report.frames, report.unreadable, report.freeze_count), (1, 1, 1));
+        assert!((report.freeze_s - 1.934).abs() < 0.001, "{}", report.freeze_s);
+        assert_eq!(tally.interval_report(later).freeze_count, 0);
+        assert_eq!(tally.total_report(later).freeze_count, 1);
+    }
+
+    #[test]
+    fn the_screen_reads_what_is_drawn() {
+        let (mut sink, reader) = VideoProbe::new();
+        let now = Instant::now();
+        for number in [3, 5] {
+            let mut picture = I420::black(SIZE);
+            pattern::draw(
+                PatternMark {
+                    number,
+                    wall_ms: wall_ms_now(),
+                },
+                &mut picture,
+            );
+            sink.show(
+                now,
+                VideoFrame {
+                    picture: Arc::new(picture),
+                    captured_at: now,
+                },
+            );
+        }
+        let report = reader.total_report(now + Duration::from_secs(1));
+        assert_eq!((report.frames, report.lost, report.unreadable), (2, 1, 0));
+        assert!(report.latency_p95_ms < Some(5000.0));
+    }
+}
