@@ -69,6 +69,8 @@ for (const [screen, theme, lang, size] of shots.filter(([screen]) => screen.incl
   page.on("pageerror", (error) => console.error(`${screen}: ${error.message}`));
   await page.goto(`${address}fixtures.html?${query}`);
   await page.waitForSelector("[data-screen]");
+  // The same letters on every machine that has them.
+  await page.addStyleTag({ content: ':root { --font: Inter, "Noto Sans CJK SC", system-ui, sans-serif; }' });
   // A canvas counts its pictures; the third one has its final size.
   await page.waitForFunction(() =>
     [...document.querySelectorAll("canvas")].every((canvas) => Number(canvas.dataset["frames"]) > 2),

@@ -24,14 +24,16 @@ export function initials(name: string): string {
   return (start + (last ?? "")).toLocaleUpperCase();
 }
 
-/** A hue in degrees that stays the same for an id (FNV-1a over its code units). */
+/** A hue in degrees that stays the same for an id; ids that follow each other get hues that are far apart. */
 export function hueOf(id: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < id.length; at += 1) {
     hash = Math.imul(hash ^ id.charCodeAt(at), 0x01000193);
   }
-  // The low bits of FNV-1a barely move for short ids; the high ones do.
-  return ((hash >>> 0) >>> 8) % 360;
+  // FNV-1a moves little between neighbours; the finaliser of MurmurHash3 spreads that over all bits.
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) % 360;
 }
 
 /** The name people call somebody by: the first word of a Latin name, else all of it. */

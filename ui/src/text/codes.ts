@@ -77,6 +77,7 @@ export const REFUSAL_CODES = [
   "self_call",
   "not_signed_in",
   "stopped",
+  "user_not_found",
   "address_wrong",
 ] as const;
 export type RefusalCode = (typeof REFUSAL_CODES)[number];

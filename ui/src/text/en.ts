@@ -53,6 +53,7 @@ export type Texts = {
     | "builtIn"
     | "otherServer"
     | "connecting"
+    | "offline"
     | "incoming"
     | "outgoing"
     | "missedCall",
@@ -194,7 +195,7 @@ export const en: Texts = {
     missed: "Missed",
     search: "Search or dial an id",
     echo: "Echo test",
-    echoHint: "Hear yourself as others do",
+    echoHint: "Hear and see yourself",
     tryEcho: "Try the echo test",
     nobody: "Nobody to hail yet",
     nobodyHint: "People appear here when they sign in to this server. Until then the echo test answers every call.",
@@ -208,6 +209,7 @@ export const en: Texts = {
     builtIn: "built-in server",
     otherServer: "Other server…",
     connecting: "Connecting…",
+    offline: "Offline",
     incoming: "Incoming",
     outgoing: "Outgoing",
     missedCall: "Missed",
@@ -419,6 +421,7 @@ export const en: Texts = {
     self_call: "That is your own id.",
     not_signed_in: "You are not signed in. Wait for the server.",
     stopped: "Ahoy is closing.",
+    user_not_found: "There is nobody with this id.",
     address_wrong: "This is no server address. It begins with ws:// or wss://.",
   },
   span: (hours, minutes, seconds) => {

@@ -62,6 +62,7 @@ export const zh: Texts = {
     builtIn: "内置服务器",
     otherServer: "其他服务器…",
     connecting: "正在连接…",
+    offline: "离线",
     incoming: "呼入",
     outgoing: "呼出",
     missedCall: "未接",
@@ -240,6 +241,7 @@ export const zh: Texts = {
     self_call: "这是你自己的号码。",
     not_signed_in: "尚未登录，请等待服务器。",
     stopped: "Ahoy 正在关闭。",
+    user_not_found: "没有人使用这个号码。",
     address_wrong: "这不是服务器地址。地址以 ws:// 或 wss:// 开头。",
   },
   span: (hours, minutes, seconds) => {

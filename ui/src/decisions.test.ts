@@ -1,0 +1,138 @@
+// The small pure decisions: the screen, the sign-in form, the directory, the notices, the corners, the roving focus.
+import { describe, expect, it } from "vitest";
+import { cornerAfterKey, cornerAt } from "./corner";
+import { dialled, matching } from "./directory";
+import { nextIndex } from "./focus";
+import type { PersonView, ServerView } from "./generated/bindings";
+import { worstNotice } from "./notices";
+import { screenOf, type Screen } from "./screen";
+import { addressOf, fieldOf, startsWithForm } from "./sign_in";
+import { fixture, FIXTURES } from "./testing/fixtures";
+
+const SCREENS: Record<(typeof FIXTURES)[number], Screen> = {
+  people: "people",
+  empty: "people",
+  first_start: "sign_in",
+  starting: "starting",
+  error_server: "trouble",
+  people_offline: "people",
+  error_token: "sign_in",
+  error_port: "trouble",
+  error_replaced: "people",
+  outgoing: "outgoing",
+  calling_audio: "outgoing",
+  incoming: "incoming",
+  incoming_audio: "incoming",
+  call_video: "call_video",
+  call_weak: "call_video",
+  call_muted: "call_video",
+  call_no_picture: "call_video",
+  call_no_devices: "call_video",
+  call_reconnecting: "call_video",
+  call_connecting: "call_video",
+  call_audio: "call_audio",
+  ended: "ended",
+  ended_busy: "ended",
+  ended_too_old: "ended",
+};
+
+describe("the screen", () => {
+  it.each(Object.entries(SCREENS))("of %s is %s", (name, screen) => {
+    const view = fixture(name, false, 0);
+    expect(view).not.toBeNull();
+    if (view !== null) expect(screenOf(view, false)).toBe(screen);
+  });
+
+  it("of another server is asked for, but a call comes first", () => {
+    const [people, incoming] = [fixture("people", false, 0), fixture("incoming", false, 0)];
+    expect(people !== null && screenOf(people, true)).toBe("sign_in");
+    expect(incoming !== null && screenOf(incoming, true)).toBe("incoming");
+  });
+});
+
+describe("the address", () => {
+  it("of a host alone is secure", () => {
+    expect(addressOf(" im.example.org ")).toBe("wss://im.example.org/ws");
+    expect(addressOf("im.example.org:8443/chat")).toBe("wss://im.example.org:8443/chat");
+  });
+
+  it("that is given whole stays as it is", () => {
+    expect(addressOf("ws://127.0.0.1:7480/ws")).toBe("ws://127.0.0.1:7480/ws");
+  });
+
+  it("is nothing else", () => {
+    expect(["", "  ", "https://im.example.org", "two words", "wss://"].map(addressOf)).toEqual([null, null, null, null, null]);
+  });
+});
+
+describe("the sign-in form", () => {
+  const wrong = (code: string, embedded: boolean): ServerView => ({
+    url: "wss://im.example.org/ws",
+    embedded,
+    state: "signed_out",
+    problem: { code, detail: "" },
+    retry_in_s: null,
+  });
+
+  it("shows a problem at the field that solves it", () => {
+    expect(fieldOf("token_expired", "token")).toBe("proof");
+    expect(fieldOf("token_expired", "password")).toBe("form");
+    expect(fieldOf("credentials_wrong", "password")).toBe("proof");
+    expect(fieldOf("insecure_server", "token")).toBe("address");
+    expect(fieldOf("banned", "token")).toBe("form");
+  });
+
+  it("is open for a person whose token ended", () => {
+    expect(startsWithForm(wrong("token_expired", false))).toBe(true);
+    expect(startsWithForm(wrong("token_expired", true))).toBe(false);
+    expect(startsWithForm(wrong("server_silent", false))).toBe(false);
+  });
+});
+
+describe("the directory", () => {
+  const people: PersonView[] = [
+    { id: "9000", name: "Echo", presence: "ready", echo: true },
+    { id: "5", name: "Tomás Rocha", presence: "ready", echo: false },
+    { id: "31", name: "陈伟", presence: "ready", echo: false },
+  ];
+  const ids = (typed: string): string[] => matching(people, typed).map((person) => person.id);
+
+  it("finds without accents and case, by id, and shows the echo last", () => {
+    expect(ids("TOMAS")).toEqual(["5"]);
+    expect(ids("陈")).toEqual(["31"]);
+    expect(ids("3")).toEqual(["31"]);
+    expect(ids("")).toEqual(["5", "31", "9000"]);
+  });
+
+  it("dials ids of nobody in the list", () => {
+    expect(dialled(people, "1", " 42 ")).toBe("42");
+    expect(["5", "1", "maya", "", "0", "007", "9007199254740993"].map((typed) => dialled(people, "1", typed))).toEqual(
+      Array(7).fill(null),
+    );
+  });
+});
+
+it("the worst notice is shown, and of these the newest", () => {
+  const notice = (id: number, code: string) => ({ id, code, detail: "" });
+  expect(worstNotice([])).toBeNull();
+  expect(worstNotice([notice(1, "no_microphone"), notice(2, "no_camera")])?.id).toBe(1);
+  expect(worstNotice([notice(1, "no_microphone"), notice(2, "no_speaker")])?.id).toBe(2);
+  expect(worstNotice([notice(4, "no_camera"), notice(3, "camera_busy")])?.id).toBe(4);
+});
+
+it("the own picture snaps to the nearest corner and follows the arrows", () => {
+  const box = { left: 100, top: 0, width: 200, height: 100 };
+  expect(cornerAt(110, 10, box)).toBe("top-left");
+  expect(cornerAt(290, 90, box)).toBe("bottom-right");
+  expect(cornerAfterKey("bottom-right", "ArrowUp")).toBe("top-right");
+  expect(cornerAfterKey("top-right", "ArrowLeft")).toBe("top-left");
+  expect(cornerAfterKey("top-left", "Enter")).toBeNull();
+});
+
+it("the arrows go round a toolbar", () => {
+  expect(nextIndex("ArrowRight", 2, 3)).toBe(0);
+  expect(nextIndex("ArrowLeft", 0, 3)).toBe(2);
+  expect(nextIndex("End", 0, 3)).toBe(2);
+  expect(nextIndex("m", 0, 3)).toBeNull();
+  expect(nextIndex("ArrowRight", 0, 0)).toBeNull();
+});
