@@ -31,7 +31,7 @@ pub(crate) struct Call {
     ring: Ring,
     /// A peer connection or media exist outside and must be freed.
     media_open: bool,
-    /// The `call.end` of a callee, to be said again when the offer is repeated.
+    /// The `call.end` to be said again if the other side seems not to know that the call is over.
     pub(crate) last_word: Option<Signal>,
 }
 
@@ -295,6 +295,14 @@ impl Call {
         }
     }
 
+    fn end_signal(&self, reason: EndReason, detail: Option<EndDetail>) -> Signal {
+        Signal::End {
+            call: self.id.clone(),
+            reason,
+            detail,
+        }
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.state, State::Ended)
     }
@@ -309,19 +317,17 @@ impl Call {
             tell,
         } = ending;
         let answered_at = self.state.answered_at();
+        let offered = self.outgoing && !matches!(self.state, State::Preparing { .. });
         self.state = State::Ended;
         self.timers.clear();
         self.set_ring(Ring::Silent, out);
         if tell {
-            let end = Signal::End {
-                call: self.id.clone(),
-                reason,
-                detail: detail.clone(),
-            };
-            if !self.outgoing {
-                self.last_word = Some(end.clone());
-            }
+            let end = self.end_signal(reason, detail.clone());
+            self.last_word = Some(end.clone());
             out.send(end);
+        } else if offered {
+            // A copy of a refused offer may still have made it to the callee.
+            self.last_word = Some(self.end_signal(EndReason::UserHangup, Some(EndDetail::Cancelled)));
         }
         if self.media_open {
             self.media_open = false;

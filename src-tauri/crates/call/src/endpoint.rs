@@ -149,7 +149,7 @@ impl Endpoint {
     /// Runs the timers that are due; calling it early does nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         if let Some(crossing) = self.crossing.take_if(|it| it.expires_at <= now) {
-            self.ended.add(crossing.offer.call, None);
+            self.ended.add(Tombstone::silent(crossing.offer.call));
         }
         if let Some(live) = &mut self.live {
             live.handle_timeout(now, &mut self.out);
@@ -223,12 +223,9 @@ impl Endpoint {
         {
             return live.handle_signal(now, Signal::Offer(offer), &mut self.out);
         }
-        if let Some(last_word) = self.ended.get(&offer.call) {
-            // The caller asks again because it missed that its call was refused.
-            return match last_word {
-                Some(end) => self.out.send(end.clone()),
-                None => self.out.ignore(),
-            };
+        // The caller asks again because it missed that its call was refused.
+        if self.ended.get(&offer.call).is_some() {
+            return self.repeat_last_word(&offer.call, false);
         }
         let expired = offer.expires_in == Some(Duration::ZERO);
         if offer.to != self.me || offer.from == self.me || offer.negotiation != 0 || expired {
@@ -239,8 +236,8 @@ impl Endpoint {
             Some(live) if live.outgoing && live.peer == offer.from => match live.state {
                 // The other side never learned of this call, so its own call is the only one.
                 State::Preparing { .. } => self.answer_winner(now, offer),
-                State::Offered { .. } if live.rules.basic_mode => {
-                    self.settle_glare_by_id(now, offer);
+                State::Offered { .. } if live.rules.basic_mode && offer.call < live.id => {
+                    self.yield_by_id(now, offer);
                 }
                 State::Offered { .. } | State::Yielding { .. } => {
                     self.crossing = Some(Crossing::new(now, offer, &self.rules));
@@ -256,17 +253,14 @@ impl Endpoint {
         }
     }
 
-    /// Without a server that orders the two offers the bytewise smaller call id wins (IM-Suite §9, basic mode).
-    fn settle_glare_by_id(&mut self, now: Instant, offer: Box<Offer>) {
-        match &mut self.live {
-            Some(live) if offer.call < live.id => {
-                let ending = Ending::told(EndCause::Glare, EndReason::UserBusy, Some(EndDetail::Glare));
-                live.finish(now, ending, &mut self.out);
-                self.answer_winner(now, offer);
-            }
-            // The other side ends its own attempt by the same rule.
-            Some(_) | None => self.out.ignore(),
+    /// Without a server that orders the two offers the bytewise smaller call id wins (IM-Suite §9, basic mode). The
+    /// owner of the smaller one keeps the other offer until its own call is decided: if that fails, the other rings.
+    fn yield_by_id(&mut self, now: Instant, offer: Box<Offer>) {
+        if let Some(live) = &mut self.live {
+            let ending = Ending::told(EndCause::Glare, EndReason::UserBusy, Some(EndDetail::Glare));
+            live.finish(now, ending, &mut self.out);
         }
+        self.answer_winner(now, offer);
     }
 
     /// Drops this user's own attempt and answers the call of the person he was calling.
@@ -283,14 +277,15 @@ impl Endpoint {
             let ending = Ending::quiet(EndCause::Glare, EndReason::UserBusy, true);
             loser.finish(now, ending, &mut self.out);
         }
-        self.ended.add(loser.id, None);
+        let own_camera = loser.video;
+        self.ended.add(Tombstone::of(loser));
         let (sides, offer_sdp, remote) = crossing.into_parts();
         self.live = Some(Call::answer_at_once(
             now,
             sides,
             offer_sdp,
             remote,
-            loser.video,
+            own_camera,
             self.rules.clone(),
             &mut self.out,
         ));
@@ -317,7 +312,23 @@ impl Endpoint {
             detail: None,
         };
         self.out.send(end.clone());
-        self.ended.add(call, Some(end));
+        self.ended.add(Tombstone {
+            call,
+            outgoing: false,
+            last_word: Some(end),
+        });
+    }
+
+    /// Says once more how a call ended, to a side that acts as if it went on.
+    fn repeat_last_word(&mut self, call: &CallId, outgoing: bool) {
+        match self.ended.get(call) {
+            Some(Tombstone {
+                outgoing: was_outgoing,
+                last_word: Some(end),
+                ..
+            }) if *was_outgoing == outgoing => self.out.send(end.clone()),
+            Some(_) | None => self.out.ignore(),
+        }
     }
 
     /// Takes a signal of a call that is not the live one.
@@ -330,14 +341,14 @@ impl Endpoint {
             Signal::End { call, reason, detail } => {
                 if crosses {
                     self.crossing = None;
-                    self.ended.add(call.clone(), None);
+                    self.ended.add(Tombstone::silent(call.clone()));
                 }
                 match &mut self.live {
                     // The call that was to replace this one is gone, and this one was refused for it.
-                    Some(live) if live.waits_for(&call) => {
+                    Some(live) if live.winner() == Some(&call) => {
                         let ending = Ending::received(reason, detail, false, false);
                         live.finish(now, ending, &mut self.out);
-                        self.ended.add(call, None);
+                        self.ended.add(Tombstone::silent(call));
                     }
                     Some(_) | None if crosses => {}
                     Some(_) | None => self.out.ignore(),
@@ -352,9 +363,10 @@ impl Endpoint {
                     self.out.ignore();
                 }
             }
+            Signal::Ringing { call } | Signal::Answer { call, .. } => {
+                self.repeat_last_word(&call, true);
+            }
             Signal::Offer(_)
-            | Signal::Ringing { .. }
-            | Signal::Answer { .. }
             | Signal::AnsweredElsewhere { .. }
             | Signal::Candidate { .. }
             | Signal::Refused { .. }
@@ -365,8 +377,16 @@ impl Endpoint {
 
     /// Clears an ended call away and decides about a crossing offer once its rival is decided.
     fn settle(&mut self, now: Instant) {
+        if let Some(live) = &mut self.live
+            && let Some(winner) = live.winner()
+            && self.ended.get(winner).is_some()
+        {
+            // The server compared the offers before it heard how the other call ended.
+            let ending = Ending::quiet(EndCause::Busy, EndReason::UserBusy, false);
+            live.finish(now, ending, &mut self.out);
+        }
         if let Some(over) = self.live.take_if(|live| live.is_over()) {
-            self.ended.add(over.id, over.last_word);
+            self.ended.add(Tombstone::of(over));
         }
         let Some(crossing) = self.crossing.take() else {
             return;
@@ -413,21 +433,48 @@ impl Crossing {
 
 /// The last calls, so that a late or repeated offer does not ring again.
 #[derive(Debug, Default)]
-struct Tombstones(VecDeque<(CallId, Option<Signal>)>);
+struct Tombstones(VecDeque<Tombstone>);
+
+/// What is left of an ended call.
+#[derive(Debug)]
+struct Tombstone {
+    call: CallId,
+    outgoing: bool,
+    /// Said again to a side that does not seem to have heard it.
+    last_word: Option<Signal>,
+}
 
 impl Tombstones {
     /// Chosen: more than the repetitions that can be under way; the oldest is forgotten.
     const CAPACITY: usize = 64;
 
-    fn add(&mut self, call: CallId, last_word: Option<Signal>) {
+    fn add(&mut self, tombstone: Tombstone) {
         if self.0.len() == Self::CAPACITY {
             self.0.pop_front();
         }
-        self.0.push_back((call, last_word));
+        self.0.push_back(tombstone);
     }
 
-    /// `Some` = ended; inside, the `call.end` with which this side refused it.
-    fn get(&self, call: &CallId) -> Option<&Option<Signal>> {
-        self.0.iter().find(|(id, _)| id == call).map(|(_, end)| end)
+    fn get(&self, call: &CallId) -> Option<&Tombstone> {
+        self.0.iter().find(|tombstone| tombstone.call == *call)
+    }
+}
+
+impl Tombstone {
+    fn of(call: Call) -> Self {
+        Self {
+            call: call.id,
+            outgoing: call.outgoing,
+            last_word: call.last_word,
+        }
+    }
+
+    /// An incoming call that never rang here.
+    fn silent(call: CallId) -> Self {
+        Self {
+            call,
+            outgoing: false,
+            last_word: None,
+        }
     }
 }

@@ -209,13 +209,23 @@ impl Call {
         matches!(self.state, State::Offered { ringing: false, .. })
     }
 
-    /// This call lost a glare and `call`, an offer of its peer, may be the winner.
-    pub(crate) fn yields_to(&self, call: &CallId) -> bool {
-        matches!(&self.state, State::Yielding { winner } if winner.as_ref().is_none_or(|winner| winner == call))
+    /// The call against which this one lost a glare, if the server named it.
+    pub(crate) fn winner(&self) -> Option<&CallId> {
+        match &self.state {
+            State::Yielding { winner } => winner.as_ref(),
+            State::Preparing { .. }
+            | State::Offered { .. }
+            | State::Incoming { .. }
+            | State::Answering { .. }
+            | State::Connecting { .. }
+            | State::Connected { .. }
+            | State::Reconnecting { .. }
+            | State::Ended => None,
+        }
     }
 
-    /// This call lost a glare against exactly this call.
-    pub(crate) fn waits_for(&self, call: &CallId) -> bool {
-        matches!(&self.state, State::Yielding { winner } if winner.as_ref() == Some(call))
+    /// This call lost a glare and `call`, an offer of its peer, may be the winner.
+    pub(crate) fn yields_to(&self, call: &CallId) -> bool {
+        matches!(self.state, State::Yielding { .. }) && self.winner().is_none_or(|winner| winner == call)
     }
 }

@@ -2,6 +2,7 @@
 
 use ahoy_call::*;
 use std::collections::HashMap;
+use std::time::Instant;
 
 #[derive(Default)]
 pub struct Audit {
@@ -14,7 +15,7 @@ pub struct Audit {
 struct Record {
     outgoing: bool,
     video: bool,
-    end: Option<CallEnd>,
+    end: Option<(Instant, CallEnd)>,
     /// The user accepted, or the other side answered.
     consent: bool,
     ringing: bool,
@@ -49,7 +50,7 @@ impl Audit {
         }
     }
 
-    pub fn action(&mut self, action: &Action) {
+    pub fn action(&mut self, now: Instant, action: &Action) {
         let (call, what) = match action {
             Action::SendSignal(signal) => return self.sent(signal),
             Action::CreateOffer { call, .. } => (call, "offer"),
@@ -100,7 +101,7 @@ impl Audit {
             Action::Ended { end, .. } => {
                 assert!(!record.ringing, "the tone goes on after the end");
                 assert_eq!(record.stopped, u32::from(record.peer_open));
-                record.end = Some(end.clone());
+                record.end = Some((now, end.clone()));
                 if end.cause == EndCause::Glare && record.outgoing {
                     self.gave_way = Some(record.video);
                 }
@@ -124,7 +125,7 @@ impl Audit {
         let call = signal.call().expect("every own signal names its call");
         let record = self.calls.entry(call.clone()).or_default();
         if record.end.is_some() {
-            let repeats = matches!(signal, Signal::End { .. }) && !record.outgoing;
+            let repeats = matches!(signal, Signal::End { .. });
             assert!(repeats, "{signal:?} after the end");
             return;
         }
@@ -149,14 +150,14 @@ impl Audit {
         }
     }
 
-    /// The calls that ended here, by id.
-    pub fn ends(&self) -> impl Iterator<Item = (&CallId, &CallEnd, bool)> {
+    /// The calls that ended here: when, how, and whether this side had placed them.
+    pub fn ends(&self) -> impl Iterator<Item = (&CallId, &(Instant, CallEnd), bool)> {
         self.calls
             .iter()
             .filter_map(|(id, record)| record.end.as_ref().map(|end| (id, end, record.outgoing)))
     }
 
-    pub fn end_of(&self, call: &CallId) -> Option<&CallEnd> {
+    pub fn end_of(&self, call: &CallId) -> Option<&(Instant, CallEnd)> {
         self.calls.get(call).and_then(|record| record.end.as_ref())
     }
 }

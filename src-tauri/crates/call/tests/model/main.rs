@@ -8,7 +8,7 @@ mod transport;
 mod world;
 
 use ahoy_call::CallState;
-use outcome::{Tally, assert_same_end};
+use outcome::{Tally, assert_known_to_nobody, assert_same_end};
 use rng::Rng;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
@@ -50,6 +50,7 @@ fn one_run(start: Instant, seed: u64, tally: &mut Tally) {
         restarts: sometimes(15),
         failures: sometimes(50),
         repeats: rng.chance(30),
+        forged: rng.chance(30),
         basic: rng.chance(25),
     };
     let mut world = World::new(start, rng, faults);
@@ -71,16 +72,17 @@ fn one_run(start: Instant, seed: u64, tally: &mut Tally) {
         assert_eq!(world.snapshots(), [None, None]);
     }
     let [a, b] = world.audits();
-    for (call, end, outgoing) in a.ends() {
-        if let Some(other) = b.end_of(call) {
-            let (caller, callee) = if outgoing { (end, other) } else { (other, end) };
-            assert_same_end(call, caller, callee, faults);
-            tally.pair(caller, callee);
-        }
-    }
-    for audit in [a, b] {
-        for (_, end, _) in audit.ends() {
-            tally.one(end);
+    for (ours, theirs) in [(a, b), (b, a)] {
+        for (call, end, outgoing) in ours.ends() {
+            tally.one(&end.1);
+            match theirs.end_of(call) {
+                Some(other) if outgoing => {
+                    assert_same_end(call, end, other, faults);
+                    tally.pair(&end.1, &other.1);
+                }
+                None if outgoing => assert_known_to_nobody(call, &end.1, faults),
+                Some(_) | None => {}
+            }
         }
     }
 }

@@ -19,8 +19,8 @@ struct End {
     described_at: Option<Instant>,
     phase: Phase,
     lost_at: Option<Instant>,
-    /// From the loss to the verdict that it is final.
-    patience: Duration,
+    /// From the loss to the verdict that it is final; `None` = it hopes for ever.
+    patience: Option<Duration>,
     /// This connection never comes up, for example for want of a path.
     no_path: bool,
 }
@@ -44,7 +44,7 @@ impl Transport {
             described_at: None,
             phase: Phase::New,
             lost_at: None,
-            patience: rng.ms(6_000, 40_000),
+            patience: rng.chance(50).then(|| rng.ms(6_000, 40_000)),
             no_path: rng.chance(3),
         });
     }
@@ -111,7 +111,7 @@ impl End {
             }
             Phase::New | Phase::Disconnected => {
                 let since = self.lost_at.or(self.described_at)?;
-                (now >= since + self.patience).then(|| {
+                (now >= since + self.patience?).then(|| {
                     self.phase = Phase::Failed;
                     PeerInput::Failed
                 })

@@ -28,6 +28,15 @@ pub struct Faults {
     pub repeats: bool,
     /// Peer connections and media fail, or never say a word.
     pub failures: bool,
+    /// The other side says words to a ringing callee that open nothing (GOALS S1).
+    pub forged: bool,
+}
+
+impl Faults {
+    /// Every signal arrives, once or more, at a server that keeps its calls.
+    pub fn nothing_is_lost(&self) -> bool {
+        !(self.breaks || self.dies || self.restarts)
+    }
 }
 
 const UNSURE: Duration = Duration::from_secs(10);
@@ -70,6 +79,9 @@ enum Event {
     Restart,
     User {
         side: usize,
+    },
+    Forgery {
+        to: usize,
     },
     Tick,
 }
@@ -160,6 +172,13 @@ impl World {
         if self.faults.restarts {
             let at = moment(&mut self.rng);
             self.after(at, Event::Restart);
+        }
+        if self.faults.forged {
+            for _ in 0..20 {
+                let at = moment(&mut self.rng);
+                let to = self.rng.below(2) as usize;
+                self.after(at, Event::Forgery { to });
+            }
         }
         if self.faults.outages {
             let at = moment(&mut self.rng);
@@ -263,6 +282,7 @@ impl World {
                 }
             }
             Event::User { side } => self.user_acts(side),
+            Event::Forgery { to } => self.forge(to),
             Event::Tick => {
                 for (side, call, input) in self.transport.tick(self.now, &mut self.rng) {
                     self.sides[side].endpoint.handle_peer(self.now, &call, input);
@@ -360,7 +380,8 @@ impl World {
 
     fn perform(&mut self, side: usize) {
         while let Some(action) = self.sides[side].endpoint.poll_action() {
-            self.sides[side].audit.action(&action);
+            let now = self.now;
+            self.sides[side].audit.action(now, &action);
             match action {
                 Action::CreateOffer { call, .. } => {
                     self.transport.open(side, call.clone(), &mut self.rng);
@@ -439,6 +460,33 @@ impl World {
         let delay = self.rng.ms(from, to);
         let call = call.clone();
         self.after(delay, Event::Peer { side, call, input });
+    }
+
+    fn forge(&mut self, to: usize) {
+        let Some(live) = self.sides[to].endpoint.snapshot() else {
+            return;
+        };
+        if live.state != CallState::RingingIn {
+            return;
+        }
+        let call = live.call;
+        let signal = match self.rng.below(3) {
+            0 => Signal::Ringing { call },
+            1 => Signal::Renegotiate {
+                call,
+                ice_restart: true,
+                video: Some(true),
+            },
+            _ => Signal::Answer {
+                call,
+                sdp: "sdp".into(),
+                candidates: Vec::new(),
+                constraints: None,
+                negotiation: None,
+            },
+        };
+        self.sides[to].endpoint.handle_signal(self.now, signal);
+        self.perform(to);
     }
 
     /// The user looks at the screen and does something, or nothing.

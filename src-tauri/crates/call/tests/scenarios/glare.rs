@@ -112,6 +112,17 @@ fn a_winner_that_is_cancelled_ends_the_attempt_too() {
 }
 
 #[test]
+fn a_winner_that_is_over_already_ends_the_attempt_at_once() {
+    let mut rig = Rig::ringing("a", false);
+    rig.command(Command::Decline { call: id("a") });
+    rig.place("b", false);
+    rig.local_offer("b");
+    let actions = rig.signal(lost_to(Some("a")));
+    assert_eq!(ended(&actions).cause, EndCause::Busy);
+    assert_idle(&rig);
+}
+
+#[test]
 fn whoever_gives_up_his_own_attempt_hears_the_other_ring() {
     let mut rig = Rig::calling("b", false);
     rig.offer(offer("a", false));

@@ -49,7 +49,7 @@ fn signals_of_another_call_touch_nothing() {
 
 #[test]
 fn everything_after_the_end_is_ignored_and_counted() {
-    let mut rig = Rig::connected("c");
+    let mut rig = Rig::answered("c");
     rig.hang_up("c");
     let ignored = rig.endpoint.ignored();
     let mut inputs = 0;
@@ -72,6 +72,25 @@ fn everything_after_the_end_is_ignored_and_counted() {
     }
     assert_eq!(rig.endpoint.ignored(), ignored + inputs);
     assert_idle(&rig);
+}
+
+#[test]
+fn a_callee_who_does_not_know_that_the_call_is_over_is_told_once_more() {
+    let cancelled = || end("c", EndReason::UserHangup, Some(EndDetail::Cancelled));
+    let mut hung_up = Rig::calling("c", false);
+    hung_up.hang_up("c");
+    let mut refused_by_server = Rig::calling("c", false);
+    refused_by_server.signal(refused(Some("c"), RefusalCode::AlreadyInCall, true, None));
+    for mut rig in [hung_up, refused_by_server] {
+        for late in [Signal::Ringing { call: id("c") }, answer("c")] {
+            assert_eq!(rig.signal(late), [Action::SendSignal(cancelled())]);
+        }
+        assert_idle(&rig);
+    }
+    let mut never_offered = Rig::new();
+    never_offered.place("c", false);
+    never_offered.hang_up("c");
+    assert_eq!(never_offered.signal(answer("c")), []);
 }
 
 #[test]
