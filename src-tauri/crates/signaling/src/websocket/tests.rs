@@ -1,1 +1,394 @@
+use super::*;
+use std::future::Future;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue};
 
+const SUBPROTOCOL: &str = "im-suite.v1.json";
+const AFTER_FLOODING: Duration = Duration::from_millis(200);
+
+/// Everything awaited here happens within milliseconds or not at all.
+async fn within<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), what)
+        .await
+        .expect("in time")
+}
+
+/// A server that does what each test says.
+struct Server {
+    listener: TcpListener,
+}
+
+type Accepted = WebSocketStream<TcpStream>;
+
+impl Server {
+    async fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        Self { listener }
+    }
+
+    fn target(&self) -> Target {
+        Target {
+            url: format!("ws://{}/ws", self.listener.local_addr().expect("address")),
+            token: Secret::new("first"),
+            device_id: Some("laptop".to_owned()),
+            subprotocol: SUBPROTOCOL,
+            insecure: false,
+        }
+    }
+
+    fn client(&self) -> Connection {
+        client(self.target())
+    }
+
+    async fn tcp(&self) -> TcpStream {
+        within(self.listener.accept()).await.expect("a client").0
+    }
+
+    /// Accepts one WebSocket that asks for the subprotocol.
+    async fn accept(&self) -> (Accepted, HeaderMap) {
+        let mut headers = HeaderMap::new();
+        #[allow(clippy::result_large_err)] // the callback's type is the library's
+        let answer = |request: &Request, mut response: Response| {
+            headers = request.headers().clone();
+            if headers.contains_key("Sec-WebSocket-Protocol") {
+                response
+                    .headers_mut()
+                    .insert("Sec-WebSocket-Protocol", HeaderValue::from_static(SUBPROTOCOL));
+            }
+            Ok(response)
+        };
+        let socket = within(tokio_tungstenite::accept_hdr_async(self.tcp().await, answer)).await;
+        (socket.expect("an upgrade"), headers)
+    }
+
+    /// Answers one upgrade with a status.
+    async fn refuse(&self, status: &str) {
+        let mut tcp = self.tcp().await;
+        let mut bytes = [0; 4096];
+        within(tcp.read(&mut bytes)).await.expect("a request");
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+        within(tcp.write_all(answer.as_bytes())).await.expect("an answer");
+    }
+}
+
+fn client(target: Target) -> Connection {
+    let pace = Pace {
+        backoff: Backoff::new(Duration::from_millis(10), Duration::from_millis(40)),
+        after_flooding: AFTER_FLOODING,
+        ..Pace::default()
+    };
+    Connection::start_at_pace(target, pace).expect("a good target")
+}
+
+impl Connection {
+    async fn next(&mut self) -> LinkEvent {
+        within(self.incoming.recv()).await.expect("an event")
+    }
+
+    async fn down(&mut self) -> (DownCause, Option<Instant>) {
+        loop {
+            match self.next().await {
+                LinkEvent::Down { cause, retry_at } => return (cause, retry_at),
+                LinkEvent::Up | LinkEvent::Alive => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+async fn close_with(socket: &mut Accepted, code: u16) {
+    let frame = CloseFrame {
+        code: code.into(),
+        reason: "".into(),
+    };
+    within(socket.close(Some(frame))).await.expect("a farewell");
+}
+
+/// The code the client says goodbye with.
+async fn farewell(socket: &mut Accepted) -> Option<u16> {
+    loop {
+        match within(socket.next()).await {
+            Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return None,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_link_carries_texts_both_ways_and_shows_who_it_is() {
+    let server = Server::new().await;
+    let mut client = server.client();
+    let (mut socket, headers) = server.accept().await;
+    assert_eq!(headers["authorization"], "Bearer first");
+    assert_eq!(headers["x-device-id"], "laptop");
+    assert_eq!(headers["sec-websocket-protocol"], SUBPROTOCOL);
+    assert!(!headers.contains_key("origin"), "native clients send none");
+    assert_eq!(client.next().await, LinkEvent::Up);
+    within(socket.send(Message::text("hello"))).await.expect("sent");
+    assert_eq!(client.next().await, LinkEvent::Text("hello".to_owned()));
+    within(socket.send(Message::Ping(vec![1].into())))
+        .await
+        .expect("sent");
+    assert_eq!(client.next().await, LinkEvent::Alive);
+    client.outgoing.send("back".to_owned()).await.expect("taken");
+    let received = [within(socket.next()).await, within(socket.next()).await]
+        .map(|m| m.expect("open").expect("a message"));
+    assert!(received.contains(&Message::Pong(vec![1].into())) && received.contains(&Message::text("back")));
+}
+
+#[tokio::test]
+async fn a_refused_token_waits_for_another_one() {
+    let server = Server::new().await;
+    let mut client = server.client();
+    server.refuse("401 Unauthorized").await;
+    assert_eq!(client.down().await, (DownCause::Unauthorized, None));
+    client.retry_now();
+    client.set_token(Secret::new("second")).expect("a token");
+    let (_socket, headers) = server.accept().await;
+    assert_eq!(headers["authorization"], "Bearer second");
+    assert_eq!(client.next().await, LinkEvent::Up);
+}
+
+#[tokio::test]
+async fn a_refused_user_is_given_up_and_too_many_requests_wait() {
+    let server = Server::new().await;
+    let mut client = server.client();
+    server.refuse("429 Too Many Requests").await;
+    let (cause, retry_at) = client.down().await;
+    assert_eq!(cause, DownCause::TooMany);
+    let wait = retry_at
+        .expect("a time")
+        .saturating_duration_since(Instant::now());
+    assert!(wait > AFTER_FLOODING / 2, "{wait:?}");
+    server.refuse("403 Forbidden").await;
+    assert_eq!(client.next().await, LinkEvent::GivenUp(DownCause::Forbidden));
+    assert_eq!(within(client.incoming.recv()).await, None);
+    within(client.outgoing.closed()).await;
+}
+
+#[tokio::test]
+async fn something_else_at_the_address_is_told_and_asked_again() {
+    let server = Server::new().await;
+    let mut client = server.client();
+    server.refuse("404 Not Found").await;
+    let (cause, retry_at) = client.down().await;
+    assert_eq!(cause, DownCause::NotAServer("HTTP status 404".to_owned()));
+    assert!(retry_at.is_some());
+    let (_socket, _) = server.accept().await;
+    assert_eq!(client.next().await, LinkEvent::Up);
+}
+
+#[tokio::test]
+async fn close_codes_decide_what_follows() {
+    for (code, cause) in [(4403, DownCause::Banned), (4409, DownCause::Replaced)] {
+        let server = Server::new().await;
+        let mut client = server.client();
+        let (mut socket, _) = server.accept().await;
+        close_with(&mut socket, code).await;
+        assert_eq!(client.next().await, LinkEvent::Up);
+        assert_eq!(client.next().await, LinkEvent::GivenUp(cause));
+        assert_eq!(within(client.incoming.recv()).await, None);
+    }
+    let server = Server::new().await;
+    let mut client = server.client();
+    let (mut socket, _) = server.accept().await;
+    close_with(&mut socket, 1012).await;
+    let (cause, retry_at) = client.down().await;
+    assert_eq!((cause, retry_at.is_some()), (DownCause::Closed(1012), true));
+    let (mut socket, _) = server.accept().await;
+    close_with(&mut socket, 4401).await;
+    assert_eq!(client.down().await, (DownCause::TokenExpired, None));
+    client.set_token(Secret::new("second")).expect("a token");
+    let (_socket, headers) = server.accept().await;
+    assert_eq!(headers["authorization"], "Bearer second");
+}
+
+#[tokio::test]
+async fn flooding_is_waited_out_even_if_the_user_is_in_a_hurry() {
+    let server = Server::new().await;
+    let mut client = server.client();
+    let (mut socket, _) = server.accept().await;
+    close_with(&mut socket, 4429).await;
+    let (cause, _) = client.down().await;
+    let closed = Instant::now();
+    assert_eq!(cause, DownCause::Flooding);
+    client.retry_now();
+    let (_socket, _) = server.accept().await;
+    // The client began to wait before the test heard of it.
+    assert!(closed.elapsed() > AFTER_FLOODING / 2, "{:?}", closed.elapsed());
+}
+
+#[tokio::test]
+async fn texts_handed_over_while_the_link_is_down_arrive_in_order() {
+    let server = Server::new().await;
+    let mut client = server.client();
+    let (socket, _) = server.accept().await;
+    assert_eq!(client.next().await, LinkEvent::Up);
+    drop(socket);
+    let (cause, _) = client.down().await;
+    assert!(matches!(cause, DownCause::Lost(_)), "{cause:?}");
+    for n in 0..3 {
+        client.outgoing.send(n.to_string()).await.expect("taken");
+    }
+    let (mut socket, _) = server.accept().await;
+    for n in 0..3 {
+        let text = within(socket.next()).await.expect("open").expect("a message");
+        assert_eq!(text, Message::text(n.to_string()));
+    }
+}
+
+#[tokio::test]
+async fn a_message_over_the_limit_ends_the_link_with_1009() {
+    let server = Server::new().await;
+    let mut client = server.client();
+    let (mut socket, _) = server.accept().await;
+    assert_eq!(client.next().await, LinkEvent::Up);
+    let limit = connect::MAX_MESSAGE;
+    within(socket.send(Message::text("x".repeat(limit))))
+        .await
+        .expect("sent");
+    assert_eq!(client.next().await, LinkEvent::Text("x".repeat(limit)));
+    within(socket.send(Message::text("x".repeat(limit + 1))))
+        .await
+        .expect("sent");
+    assert_eq!(farewell(&mut socket).await, Some(1009));
+    let (cause, retry_at) = client.down().await;
+    assert!(
+        matches!(cause, DownCause::TooBig(_)) && retry_at.is_some(),
+        "{cause:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_binary_message_ends_the_link_with_1003() {
+    let server = Server::new().await;
+    let mut client = server.client();
+    let (mut socket, _) = server.accept().await;
+    within(socket.send(Message::binary(vec![0]))).await.expect("sent");
+    assert_eq!(farewell(&mut socket).await, Some(1003));
+    let (cause, _) = client.down().await;
+    assert!(matches!(cause, DownCause::BadFrame(_)), "{cause:?}");
+}
+
+#[tokio::test]
+async fn a_server_without_subprotocols_is_asked_again_without() {
+    let server = Server::new().await;
+    let mut client = server.client();
+    let tcp = server.tcp().await;
+    // The client hangs up on an answer that selects none.
+    let _ = within(tokio_tungstenite::accept_async(tcp)).await;
+    let (_socket, headers) = server.accept().await;
+    assert!(!headers.contains_key("sec-websocket-protocol"));
+    assert_eq!(client.next().await, LinkEvent::Up);
+}
+
+#[tokio::test]
+async fn a_silent_link_is_dropped_and_made_anew() {
+    let server = Server::new().await;
+    let mut client = server.client();
+    let (mut socket, _) = server.accept().await;
+    assert_eq!(client.next().await, LinkEvent::Up);
+    client.drop_link();
+    assert_eq!(farewell(&mut socket).await, Some(1001));
+    assert_eq!(client.down().await.0, DownCause::Silent);
+    let (_socket, _) = server.accept().await;
+    assert_eq!(client.next().await, LinkEvent::Up);
+    client.retry_now();
+    assert_eq!(client.down().await.0, DownCause::NetworkChanged);
+    let (_socket, _) = server.accept().await;
+    assert_eq!(client.next().await, LinkEvent::Up);
+}
+
+#[tokio::test]
+async fn retrying_now_cuts_the_wait_short() {
+    let server = Server::new().await;
+    let hour = Duration::from_secs(3600);
+    let pace = Pace {
+        backoff: Backoff::new(hour, hour),
+        ..Pace::default()
+    };
+    let mut client = Connection::start_at_pace(server.target(), pace).expect("a good target");
+    server.refuse("503 Service Unavailable").await;
+    let (_, retry_at) = client.down().await;
+    assert!(retry_at.expect("a time") > Instant::now() + hour / 2);
+    client.retry_now();
+    let (_socket, _) = server.accept().await;
+    assert_eq!(client.next().await, LinkEvent::Up);
+}
+
+#[tokio::test]
+async fn closing_says_goodbye_and_dropping_ends_the_task() {
+    let server = Server::new().await;
+    let mut client = server.client();
+    let (mut socket, _) = server.accept().await;
+    assert_eq!(client.next().await, LinkEvent::Up);
+    let (code, ()) = tokio::join!(farewell(&mut socket), within(client.close()));
+    assert_eq!(code, Some(1000));
+    let mut client = server.client();
+    let (mut socket, _) = server.accept().await;
+    assert_eq!(client.next().await, LinkEvent::Up);
+    drop(client);
+    assert_eq!(farewell(&mut socket).await, Some(1000));
+}
+
+#[tokio::test]
+async fn two_full_channels_do_not_block_each_other() {
+    const TEXTS: usize = 20 * INCOMING;
+    let server = Server::new().await;
+    let mut client = server.client();
+    let (mut socket, _) = server.accept().await;
+    let echo = tokio::spawn(async move {
+        let mut heard = 0;
+        for n in 0..TEXTS {
+            socket.send(Message::text(n.to_string())).await.expect("sent");
+        }
+        while heard < TEXTS {
+            socket.next().await.expect("open").expect("a message");
+            heard += 1;
+        }
+        socket
+    });
+    assert_eq!(client.next().await, LinkEvent::Up);
+    // Nothing more is read until everything is written.
+    for n in 0..TEXTS {
+        within(client.outgoing.send(n.to_string())).await.expect("taken");
+    }
+    for n in 0..TEXTS {
+        assert_eq!(client.next().await, LinkEvent::Text(n.to_string()));
+    }
+    within(echo).await.expect("the server");
+}
+
+#[tokio::test]
+async fn an_unreachable_a_mute_and_a_plain_server_are_told_apart() {
+    let server = Server::new().await;
+    let mut target = server.target();
+    let mute = Pace {
+        connect_limit: Duration::from_millis(50),
+        ..Pace::default()
+    };
+    let mut client = Connection::start_at_pace(target.clone(), mute).expect("a good target");
+    assert_eq!(client.down().await.0, DownCause::ConnectTimeout);
+    drop(client);
+
+    let plain = Server::new().await;
+    let mut tls = plain.target();
+    tls.url = tls.url.replace("ws://", "wss://");
+    let mut client = self::client(tls);
+    let mut tcp = plain.tcp().await;
+    within(tcp.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
+        .await
+        .expect("an answer");
+    let (cause, _) = client.down().await;
+    assert!(matches!(cause, DownCause::Tls(_)), "{cause:?}");
+
+    drop(server);
+    target.token = Secret::new("third");
+    let mut client = self::client(target);
+    let (cause, _) = client.down().await;
+    assert!(matches!(cause, DownCause::Unreachable(_)), "{cause:?}");
+}

@@ -4,8 +4,8 @@
 use ahoy_call::CallId;
 use serde_json::Value;
 
-/// How deep the echoed message is looked for: envelope, wrapper, message, payload.
-const DEPTH: usize = 4;
+/// How deep the echoed message is looked for: envelope, wrapper, text, message, payload, call id.
+const DEPTH: usize = 6;
 
 /// `None`: no `call.*` is in it. `Some(None)`: one is, but its call id is not readable.
 pub(super) fn echoed_call(echo: &Value) -> Option<Option<CallId>> {
