@@ -1,5 +1,7 @@
 //! Why a peer connection refused something.
 
+use std::fmt;
+
 /// One variant for each thing a caller can do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum PeerError {
@@ -15,4 +17,16 @@ pub enum PeerError {
     /// This side could not do it: no socket, no memory, or a defect.
     #[error("peer connection cannot {what}: {why}")]
     Failed { what: &'static str, why: String },
+}
+
+impl PeerError {
+    pub(crate) fn failed(what: &'static str, why: impl fmt::Display) -> Self {
+        let why = why.to_string();
+        Self::Failed { what, why }
+    }
+
+    pub(crate) fn bad_description(what: impl fmt::Display) -> Self {
+        let what = what.to_string();
+        Self::BadDescription { what }
+    }
 }

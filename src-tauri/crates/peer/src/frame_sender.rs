@@ -1,8 +1,9 @@
 //! The way of encoded frames from a media thread into the connection.
 
+use crate::event::Codec;
 use ahoy_media::packet::EncodedFrame;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
 /// Frames between a media thread and the connection: 160 ms of sound, 270 ms of pictures at 30 fps. A frame that finds
@@ -13,22 +14,26 @@ pub(crate) const FRAME_QUEUE: usize = 8;
 #[derive(Debug, Clone)]
 pub struct FrameSender {
     tx: mpsc::Sender<EncodedFrame>,
-    dropped: Arc<AtomicU64>,
+    gate: Arc<Gate>,
 }
 
 impl FrameSender {
     pub(crate) fn channel() -> (Self, mpsc::Receiver<EncodedFrame>) {
         let (tx, rx) = mpsc::channel(FRAME_QUEUE);
-        let dropped = Arc::new(AtomicU64::new(0));
-        (Self { tx, dropped }, rx)
+        let gate = Arc::new(Gate::default());
+        (Self { tx, gate }, rx)
     }
 
-    /// Queues a frame without ever blocking; `false` when the queue is full (counted) or the connection closed.
+    /// Queues a frame without ever blocking; `false` when the queue is full (counted), or while the connection is not up
+    /// or the other side does not take this kind.
     pub fn try_send(&self, frame: EncodedFrame) -> bool {
+        if !self.gate.is_open() {
+            return false;
+        }
         match self.tx.try_send(frame) {
             Ok(()) => true,
             Err(mpsc::error::TrySendError::Full(_)) => {
-                self.dropped.fetch_add(1, Ordering::Relaxed);
+                self.gate.dropped.fetch_add(1, Ordering::Relaxed);
                 false
             }
             Err(mpsc::error::TrySendError::Closed(_)) => false,
@@ -37,18 +42,70 @@ impl FrameSender {
 
     /// Whether a frame sent next would be taken; a pipeline asks before it encodes.
     pub fn ready(&self) -> bool {
-        !self.tx.is_closed() && self.tx.capacity() > 0
+        self.gate.is_open() && !self.tx.is_closed() && self.tx.capacity() > 0
     }
 
     /// Frames refused because the queue was full.
     pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        self.gate.dropped.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+}
+
+/// Whether frames of one kind can leave, and how many did.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    connected: AtomicBool,
+    negotiated: Mutex<Option<(Codec, u8)>>,
+    dropped: AtomicU64,
+    handed: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl Gate {
+    pub(crate) fn set_connected(&self, connected: bool) {
+        self.connected.store(connected, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_negotiated(&self, negotiated: Option<(Codec, u8)>) {
+        *self.negotiated.lock().unwrap_or_else(PoisonError::into_inner) = negotiated;
+    }
+
+    /// Codec and payload type of the last negotiation.
+    pub(crate) fn negotiated(&self) -> Option<(Codec, u8)> {
+        *self.negotiated.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.connected.load(Ordering::Relaxed) && self.negotiated().is_some()
+    }
+
+    pub(crate) fn count_handed(&self) {
+        self.handed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Packets the library took.
+    pub(crate) fn handed(&self) -> u64 {
+        self.handed.load(Ordering::Relaxed)
+    }
+
+    /// Packets the library refused to take.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::AudioCodec;
     use ahoy_media::units::RtpTime;
     use std::time::Instant;
 
@@ -64,6 +121,12 @@ mod tests {
     #[test]
     fn a_full_queue_refuses_and_counts() {
         let (sender, rx) = FrameSender::channel();
+        assert!(!sender.ready() && !sender.try_send(frame()), "not connected");
+        sender.gate().set_connected(true);
+        assert!(!sender.ready() && !sender.try_send(frame()), "not negotiated");
+        sender
+            .gate()
+            .set_negotiated(Some((Codec::Audio(AudioCodec::Opus), 111)));
         for _ in 0..FRAME_QUEUE {
             assert!(sender.ready());
             assert!(sender.try_send(frame()));

@@ -4,12 +4,37 @@
 //! runtime; packet sinks are called on those tasks and must not block. Nothing here knows signaling, devices or codecs'
 //! insides: frames come encoded and leave as RTP payloads.
 
+mod codec;
 mod config;
+mod engine;
 mod error;
+mod estimator;
 mod event;
 mod frame_sender;
+mod handler;
+mod held_candidates;
+mod interceptor;
+mod ledger;
+mod media_tap;
+mod negotiation;
+mod outlet;
+mod pacer;
 mod peer;
+mod rtx;
+mod sdp;
+mod sequence;
+mod sockets;
 mod stats;
+mod streams;
+mod track_out;
+mod transport_stats;
+mod wire_tap;
+
+// The support of the tests names this crate, from outside and from here.
+#[cfg(test)]
+extern crate self as ahoy_peer;
+#[cfg(test)]
+mod tests;
 
 pub use config::{AudioCodec, Credential, IceServer, OfferMedia, PeerConfig, VideoCodec};
 pub use error::PeerError;

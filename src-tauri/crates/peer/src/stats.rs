@@ -84,6 +84,8 @@ pub struct TransportStats {
     /// `new`, `connecting`, `connected`, `closed` or `failed`.
     pub dtls_state: String,
     pub srtp_cipher: Option<String>,
+    /// Datagrams the system refused to send, checks of pairs that cannot work included.
+    pub socket_send_errors: u64,
 }
 
 /// One end of the selected pair.

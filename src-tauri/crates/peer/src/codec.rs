@@ -1,0 +1,97 @@
+//! The codecs as the library's media engine names them.
+
+use crate::config::{AudioCodec, VideoCodec};
+use crate::event::{Codec, MediaKind};
+use rtc::rtp_transceiver::PayloadType;
+use rtc::rtp_transceiver::rtp_sender::{RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
+
+/// Hz; RFC 7587 §4.1, whatever the rate of the sound.
+pub(crate) const AUDIO_CLOCK_RATE: u32 = 48_000;
+/// Hz; RFC 7741 §4.1.
+pub(crate) const VIDEO_CLOCK_RATE: u32 = 90_000;
+
+const RTX_MIME: &str = "video/rtx";
+
+impl AudioCodec {
+    pub(crate) fn parameters(self) -> Vec<RTCRtpCodecParameters> {
+        match self {
+            AudioCodec::Opus => vec![RTCRtpCodecParameters {
+                rtp_codec: RTCRtpCodec {
+                    mime_type: "audio/opus".to_owned(),
+                    clock_rate: AUDIO_CLOCK_RATE,
+                    channels: 2,
+                    sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
+                    rtcp_feedback: Vec::new(),
+                },
+                payload_type: 111,
+            }],
+        }
+    }
+}
+
+impl VideoCodec {
+    /// The codec and the RTX stream that repairs it (RFC 4588).
+    pub(crate) fn parameters(self) -> Vec<RTCRtpCodecParameters> {
+        match self {
+            VideoCodec::Vp8 => with_rtx("video/VP8", 96, 97),
+        }
+    }
+}
+
+fn with_rtx(mime_type: &str, payload_type: PayloadType, rtx: PayloadType) -> Vec<RTCRtpCodecParameters> {
+    let codec = |mime_type: &str, sdp_fmtp_line: String, rtcp_feedback| RTCRtpCodec {
+        mime_type: mime_type.to_owned(),
+        clock_rate: VIDEO_CLOCK_RATE,
+        channels: 0,
+        sdp_fmtp_line,
+        rtcp_feedback,
+    };
+    let feedback = |typ: &str, parameter: &str| RTCPFeedback {
+        typ: typ.to_owned(),
+        parameter: parameter.to_owned(),
+    };
+    let repair = vec![
+        feedback("nack", ""),
+        feedback("nack", "pli"),
+        feedback("ccm", "fir"),
+    ];
+    vec![
+        RTCRtpCodecParameters {
+            rtp_codec: codec(mime_type, String::new(), repair),
+            payload_type,
+        },
+        RTCRtpCodecParameters {
+            rtp_codec: codec(RTX_MIME, format!("apt={payload_type}"), Vec::new()),
+            payload_type: rtx,
+        },
+    ]
+}
+
+/// The codec behind a MIME type, when it is one of ours.
+pub(crate) fn codec_of(mime_type: &str) -> Option<Codec> {
+    if mime_type.eq_ignore_ascii_case("audio/opus") {
+        Some(Codec::Audio(AudioCodec::Opus))
+    } else if mime_type.eq_ignore_ascii_case("video/vp8") {
+        Some(Codec::Video(VideoCodec::Vp8))
+    } else {
+        None
+    }
+}
+
+impl Codec {
+    pub(crate) fn kind(self) -> MediaKind {
+        match self {
+            Codec::Audio(_) => MediaKind::Audio,
+            Codec::Video(_) => MediaKind::Video,
+        }
+    }
+}
+
+impl MediaKind {
+    pub(crate) fn to_library(self) -> RtpCodecKind {
+        match self {
+            MediaKind::Audio => RtpCodecKind::Audio,
+            MediaKind::Video => RtpCodecKind::Video,
+        }
+    }
+}

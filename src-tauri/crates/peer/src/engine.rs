@@ -1,0 +1,234 @@
+//! How the library is set up: codecs, timers, sockets and the chain of interceptors.
+
+use crate::config::PeerConfig;
+use crate::error::PeerError;
+use crate::estimator::PublishedEstimator;
+use crate::ledger::Ledger;
+use crate::media_tap::{MediaTap, Sinks};
+use crate::outlet::Outlet;
+use crate::rtx::RtxUnpacker;
+use crate::streams::LocalStreams;
+use crate::wire_tap::WireTap;
+use rtc::ice::mdns::MulticastDnsMode;
+use rtc::interceptor::{CongestionControlBuilder, NackGeneratorBuilder, Registry, Slot};
+use rtc::peer_connection::transport::RTCDtlsRole;
+use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
+use rtc::shared::error::Error;
+use rtc::shared::ifaces::ifaces;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use webrtc::peer_connection::{
+    MediaEngine, RTCConfiguration, RTCConfigurationBuilder, RTCIceServer, RTCIceTransportPolicy,
+    SettingEngine, SettingEngineBuilder, configure_nack, configure_rtcp_reports,
+    configure_twcc_receiver_only, configure_twcc_sender_only,
+};
+
+/// Between connectivity checks. The library's 200 ms makes every set-up wait for one or two of them; measured 20 ms:
+/// 22 to 44 ms from offer to connected on loopback.
+const CHECK_INTERVAL: Duration = Duration::from_millis(20);
+/// Checks of one pair before it is given up: 15 s of them, as long as the connection itself is tried.
+const CHECKS_PER_PAIR: u16 = 750;
+/// Without an answer from the other side for this long the transport counts as disconnected.
+const DISCONNECTED_AFTER: Duration = Duration::from_secs(3);
+/// And this much later as failed.
+const FAILED_AFTER: Duration = Duration::from_secs(12);
+/// Between consent checks of the selected pair (RFC 7675 asks for 5 s): six may get lost before it is disconnected.
+const KEEPALIVE: Duration = Duration::from_millis(500);
+/// How long better pairs are waited for before one through a server is nominated; chosen, not measured.
+const REFLEXIVE_WAIT: Duration = Duration::from_millis(200);
+const RELAY_WAIT: Duration = Duration::from_millis(500);
+
+/// Between requests for the same missing packet; a repair takes a round trip. Chosen, not measured.
+const NACK_INTERVAL: Duration = Duration::from_millis(50);
+/// Requests for one packet: after half a second a keyframe is due anyway.
+const NACKS_PER_PACKET: u16 = 10;
+
+/// Distance from the wire of our own interceptors: before everything, between responder and generator, after everything.
+const WIRE_TAP: usize = 500;
+const RTX_UNPACKER: usize = 4_500;
+const MEDIA_TAP: usize = 20_000;
+
+/// Workarounds that a test turns off to show what they are for.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Workarounds {
+    pub(crate) keeps_dtls_role: bool,
+    pub(crate) unpacks_rtx: bool,
+    pub(crate) asks_for_keyframe_when_bound_again: bool,
+    pub(crate) reads_rtcp: bool,
+    pub(crate) fresh_headers: bool,
+    pub(crate) holds_candidates: bool,
+}
+
+#[cfg(test)]
+impl Default for Workarounds {
+    fn default() -> Self {
+        Self {
+            keeps_dtls_role: true,
+            unpacks_rtx: true,
+            asks_for_keyframe_when_bound_again: true,
+            reads_rtcp: true,
+            fresh_headers: true,
+            holds_candidates: true,
+        }
+    }
+}
+
+/// What the interceptors share with the rest of the connection.
+#[derive(Clone)]
+pub(crate) struct Taps {
+    pub(crate) ledger: Arc<Mutex<Ledger>>,
+    pub(crate) outlet: Arc<Outlet>,
+    pub(crate) sinks: Arc<Mutex<Sinks>>,
+    #[cfg(test)]
+    pub(crate) workarounds: Workarounds,
+}
+
+/// Registers the codecs and builds the chain.
+pub(crate) fn media(
+    config: &PeerConfig,
+    taps: &Taps,
+    streams: &LocalStreams,
+) -> Result<(MediaEngine, Registry), PeerError> {
+    let failed = |error: Error| PeerError::failed("register its codecs", error);
+    let mut engine = MediaEngine::default();
+    for codec in &config.audio_codecs {
+        for parameters in codec.parameters() {
+            engine
+                .register_codec(parameters, RtpCodecKind::Audio)
+                .map_err(failed)?;
+        }
+    }
+    for codec in &config.video_codecs {
+        for parameters in codec.parameters() {
+            engine
+                .register_codec(parameters, RtpCodecKind::Video)
+                .map_err(failed)?;
+        }
+    }
+    let registry = configure_nack(Registry::new(), &mut engine);
+    let registry = configure_rtcp_reports(registry);
+    let registry = configure_twcc_receiver_only(registry, &mut engine).map_err(failed)?;
+    let registry = configure_twcc_sender_only(registry, &mut engine).map_err(failed)?;
+    Ok((engine, with_our_interceptors(registry, config, taps, streams)))
+}
+
+/// The library's pacer is left out: it is one queue for sound and pictures, and a keyframe in it delays the voice.
+fn with_our_interceptors(
+    registry: Registry,
+    config: &PeerConfig,
+    taps: &Taps,
+    streams: &LocalStreams,
+) -> Registry {
+    let (start, min, max) = (config.start_bitrate, config.min_bitrate, config.max_bitrate);
+    let estimator = PublishedEstimator::new(start, min, max, taps.outlet.clone());
+    let nacks = NackGeneratorBuilder::new().with_interval(NACK_INTERVAL);
+    let wire = WireTap::new(taps.ledger.clone(), taps.outlet.clone(), streams.video_rtx);
+    let media = MediaTap::new(
+        taps.ledger.clone(),
+        taps.outlet.clone(),
+        taps.sinks.clone(),
+        streams.video,
+    );
+    #[cfg(test)]
+    let (wire, media) = {
+        let (mut wire, mut media) = (wire, media);
+        wire.reads_rtcp = taps.workarounds.reads_rtcp;
+        media.asks_for_keyframe_when_bound_again = taps.workarounds.asks_for_keyframe_when_bound_again;
+        (wire, media)
+    };
+    let registry = registry
+        .with(
+            Slot::CongestionControl,
+            CongestionControlBuilder::new(estimator).build(),
+        )
+        .with(Slot::from(WIRE_TAP), wire)
+        .with(Slot::from(MEDIA_TAP), media);
+    #[cfg(test)]
+    if !taps.workarounds.unpacks_rtx {
+        return registry.with(Slot::NackGenerator, nacks.build());
+    }
+    registry
+        .with(Slot::from(RTX_UNPACKER), RtxUnpacker::default())
+        .with(
+            Slot::NackGenerator,
+            nacks.with_max_nacks_per_packet(NACKS_PER_PACKET).build(),
+        )
+}
+
+/// The library answers every offer with one configured role; as the server it is at least the role that it has when the
+/// other side answered as client. The rest is done to the answer itself.
+pub(crate) fn settings(config: &PeerConfig) -> SettingEngine {
+    let relay_wait = if config.relay_only {
+        Duration::ZERO
+    } else {
+        RELAY_WAIT
+    };
+    SettingEngineBuilder::new()
+        .with_answering_dtls_role(RTCDtlsRole::Server)
+        .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS_PER_PAIR))
+        .with_ice_timeouts(Some(DISCONNECTED_AFTER), Some(FAILED_AFTER), Some(KEEPALIVE))
+        .with_srflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))
+        .with_prflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))
+        .with_relay_acceptance_min_wait(Some(relay_wait))
+        .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+        .with_include_loopback_candidate(config.loopback)
+        .build()
+}
+
+pub(crate) fn configuration(config: &PeerConfig) -> RTCConfiguration {
+    let servers = config
+        .ice_servers
+        .iter()
+        .map(|server| RTCIceServer {
+            urls: server.urls.clone(),
+            username: server.username.clone(),
+            credential: server.credential.reveal().to_owned(),
+        })
+        .collect();
+    let policy = if config.relay_only {
+        RTCIceTransportPolicy::Relay
+    } else {
+        RTCIceTransportPolicy::All
+    };
+    RTCConfigurationBuilder::default()
+        .with_ice_servers(servers)
+        .with_ice_transport_policy(policy)
+        .build()
+}
+
+/// The addresses to bind, port 0: every usable address of the machine, and 127.0.0.1 when asked.
+pub(crate) fn bind_addresses(loopback: bool) -> Vec<SocketAddr> {
+    let found = ifaces().unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot list the network interfaces");
+        Vec::new()
+    });
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for ip in found
+        .iter()
+        .filter_map(|interface| interface.addr)
+        .map(|a| a.ip())
+    {
+        if is_usable(ip) && !addresses.contains(&ip) {
+            addresses.push(ip);
+        }
+    }
+    if loopback {
+        addresses.push(Ipv4Addr::LOCALHOST.into());
+    }
+    if addresses.is_empty() {
+        // Without a network now, the library still needs a socket to come up with.
+        addresses.push(Ipv4Addr::UNSPECIFIED.into());
+    }
+    addresses.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect()
+}
+
+/// Link-local addresses need a scope that a candidate cannot carry (RFC 8445 §5.1.1.1).
+fn is_usable(ip: IpAddr) -> bool {
+    let link_local = match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
+    !ip.is_loopback() && !ip.is_unspecified() && !ip.is_multicast() && !link_local
+}

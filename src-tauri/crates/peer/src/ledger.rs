@@ -1,0 +1,320 @@
+//! The counters of both directions, kept beside the library because its own are wrong or start afresh at every
+//! renegotiation. Pure: fed by the taps in the packet path, read by `stats`.
+
+use crate::codec::{AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE};
+use crate::event::MediaKind;
+use crate::sequence::{Arrival, SequenceLog};
+use crate::stats::{InboundStats, OutboundStats, RemoteInboundStats};
+use ahoy_media::units::{RtpTime, SequenceNumber};
+use rtc::rtcp;
+use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::receiver_report::ReceiverReport;
+use rtc::rtcp::reception_report::ReceptionReport;
+use rtc::rtcp::sender_report::SenderReport;
+use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Sender reports remembered per stream to find the round trip of the block that answers one; they leave once a second.
+const SENDER_REPORTS: usize = 8;
+
+/// Everything counted on one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    audio_in: Inbound,
+    video_in: Inbound,
+    audio_out: Outbound,
+    video_out: Outbound,
+}
+
+/// A received packet as the ledger sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Received {
+    pub(crate) ssrc: u32,
+    pub(crate) sequence: SequenceNumber,
+    pub(crate) rtp_time: RtpTime,
+    /// Payload bytes.
+    pub(crate) bytes: usize,
+    /// It came over RTX.
+    pub(crate) repaired: bool,
+}
+
+impl Ledger {
+    /// Knows the streams this side sends.
+    pub(crate) fn new(audio_ssrc: u32, video_ssrc: u32) -> Self {
+        Self {
+            audio_out: Outbound::new(audio_ssrc, AUDIO_CLOCK_RATE),
+            video_out: Outbound::new(video_ssrc, VIDEO_CLOCK_RATE),
+            ..Self::default()
+        }
+    }
+
+    /// A stream of the other side was bound, perhaps not for the first time. `clock_rate` in Hz.
+    pub(crate) fn bind_remote(&mut self, kind: MediaKind, ssrc: u32, clock_rate: u32) {
+        self.inbound(kind).bind(ssrc, clock_rate);
+    }
+
+    pub(crate) fn handle_received(&mut self, now: Instant, kind: MediaKind, packet: Received) {
+        self.inbound(kind).handle_packet(now, packet);
+    }
+
+    /// An RTP packet passed the last interceptor on its way out. `bytes` are of the payload.
+    pub(crate) fn handle_sent(&mut self, ssrc: u32, bytes: usize, retransmission: bool, well_formed: bool) {
+        let Some(out) = self.outbound_of(ssrc) else { return };
+        if !well_formed {
+            out.stats.send_errors += 1;
+        } else if retransmission {
+            out.stats.retransmitted_packets += 1;
+        } else {
+            out.stats.packets += 1;
+            out.stats.bytes += bytes as u64;
+        }
+    }
+
+    /// A retransmission left on the RTX stream of a kind.
+    pub(crate) fn handle_sent_rtx(&mut self, kind: MediaKind) {
+        self.outbound(kind).stats.retransmitted_packets += 1;
+    }
+
+    /// Reads the other side's RTCP; `true` when it asks for a keyframe of the video sent here.
+    pub(crate) fn handle_rtcp_in(&mut self, now: Instant, packets: &[Box<dyn rtcp::Packet>]) -> bool {
+        let mut keyframe_needed = false;
+        for packet in packets {
+            let packet = packet.as_any();
+            if let Some(report) = packet.downcast_ref::<ReceiverReport>() {
+                self.handle_reports(now, &report.reports);
+            } else if let Some(report) = packet.downcast_ref::<SenderReport>() {
+                self.handle_reports(now, &report.reports);
+            } else if let Some(nack) = packet.downcast_ref::<TransportLayerNack>() {
+                if let Some(out) = self.outbound_of(nack.media_ssrc) {
+                    out.stats.nack_count += 1;
+                }
+            } else if let Some(pli) = packet.downcast_ref::<PictureLossIndication>() {
+                keyframe_needed |= self.handle_keyframe_request(pli.media_ssrc);
+            } else if let Some(fir) = packet.downcast_ref::<FullIntraRequest>() {
+                for entry in &fir.fir {
+                    keyframe_needed |= self.handle_keyframe_request(entry.ssrc);
+                }
+            }
+        }
+        keyframe_needed
+    }
+
+    /// Reads the RTCP that leaves this side.
+    pub(crate) fn handle_rtcp_out(&mut self, now: Instant, packets: &[Box<dyn rtcp::Packet>]) {
+        for packet in packets {
+            let packet = packet.as_any();
+            if let Some(report) = packet.downcast_ref::<SenderReport>() {
+                if let Some(out) = self.outbound_of(report.ssrc) {
+                    out.remember_report(now, report.ntp_time);
+                }
+            } else if let Some(nack) = packet.downcast_ref::<TransportLayerNack>() {
+                if let Some(inbound) = self.inbound_of(nack.media_ssrc) {
+                    inbound.stats.nack_count += 1;
+                }
+            } else if let Some(pli) = packet.downcast_ref::<PictureLossIndication>()
+                && let Some(inbound) = self.inbound_of(pli.media_ssrc)
+            {
+                inbound.stats.pli_count += 1;
+            }
+        }
+    }
+
+    /// The SSRC from which a kind comes.
+    pub(crate) fn remote_ssrc(&self, kind: MediaKind) -> Option<u32> {
+        match kind {
+            MediaKind::Audio => self.audio_in.ssrc,
+            MediaKind::Video => self.video_in.ssrc,
+        }
+    }
+
+    pub(crate) fn inbound_stats(&self, kind: MediaKind) -> InboundStats {
+        match kind {
+            MediaKind::Audio => self.audio_in.snapshot(),
+            MediaKind::Video => self.video_in.snapshot(),
+        }
+    }
+
+    pub(crate) fn outbound_stats(&self, kind: MediaKind, now: Instant) -> OutboundStats {
+        match kind {
+            MediaKind::Audio => self.audio_out.snapshot(now),
+            MediaKind::Video => self.video_out.snapshot(now),
+        }
+    }
+
+    fn handle_reports(&mut self, now: Instant, reports: &[ReceptionReport]) {
+        for report in reports {
+            if let Some(out) = self.outbound_of(report.ssrc) {
+                out.handle_report(now, report);
+            }
+        }
+    }
+
+    fn handle_keyframe_request(&mut self, ssrc: u32) -> bool {
+        let ours = self.video_out.ssrc == ssrc;
+        if ours {
+            self.video_out.stats.pli_count += 1;
+        }
+        ours
+    }
+
+    fn inbound(&mut self, kind: MediaKind) -> &mut Inbound {
+        match kind {
+            MediaKind::Audio => &mut self.audio_in,
+            MediaKind::Video => &mut self.video_in,
+        }
+    }
+
+    fn outbound(&mut self, kind: MediaKind) -> &mut Outbound {
+        match kind {
+            MediaKind::Audio => &mut self.audio_out,
+            MediaKind::Video => &mut self.video_out,
+        }
+    }
+
+    fn inbound_of(&mut self, ssrc: u32) -> Option<&mut Inbound> {
+        [&mut self.audio_in, &mut self.video_in]
+            .into_iter()
+            .find(|inbound| inbound.ssrc == Some(ssrc))
+    }
+
+    fn outbound_of(&mut self, ssrc: u32) -> Option<&mut Outbound> {
+        [&mut self.audio_out, &mut self.video_out]
+            .into_iter()
+            .find(|out| out.ssrc == ssrc)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Inbound {
+    ssrc: Option<u32>,
+    clock_rate: u32,
+    log: Option<SequenceLog>,
+    /// Lost on SSRCs the other side used before this one.
+    lost_before: i64,
+    /// Transit of the packet before in clock ticks, for the jitter.
+    transit: Option<(Instant, RtpTime)>,
+    /// Clock ticks (RFC 3550 appendix A.8).
+    jitter: f64,
+    stats: InboundStats,
+}
+
+impl Inbound {
+    fn bind(&mut self, ssrc: u32, clock_rate: u32) {
+        self.clock_rate = clock_rate;
+        if self.ssrc == Some(ssrc) {
+            return;
+        }
+        self.ssrc = Some(ssrc);
+        if let Some(log) = self.log.take() {
+            self.lost_before += log.lost();
+        }
+        self.transit = None;
+    }
+
+    fn handle_packet(&mut self, now: Instant, packet: Received) {
+        if self.ssrc != Some(packet.ssrc) {
+            return;
+        }
+        let arrival = match &mut self.log {
+            Some(log) => log.handle_packet(packet.sequence),
+            log @ None => {
+                *log = Some(SequenceLog::new(packet.sequence));
+                Arrival::New
+            }
+        };
+        if packet.repaired {
+            self.stats.retransmitted_packets += 1;
+        }
+        match arrival {
+            Arrival::Duplicate => self.stats.duplicates += 1,
+            Arrival::New => {
+                self.stats.packets += 1;
+                self.stats.bytes += packet.bytes as u64;
+                if !packet.repaired {
+                    self.measure_jitter(now, packet.rtp_time);
+                }
+            }
+        }
+    }
+
+    fn measure_jitter(&mut self, now: Instant, rtp_time: RtpTime) {
+        if let Some((then, rtp_then)) = self.transit {
+            let arrived = now.saturating_duration_since(then).as_secs_f64() * f64::from(self.clock_rate);
+            let difference = (arrived - f64::from(rtp_time.since(rtp_then))).abs();
+            self.jitter += (difference - self.jitter) / 16.0;
+        }
+        self.transit = Some((now, rtp_time));
+    }
+
+    fn snapshot(&self) -> InboundStats {
+        let clock_rate = f64::from(self.clock_rate.max(1));
+        InboundStats {
+            packets_lost: self.lost_before + self.log.as_ref().map_or(0, SequenceLog::lost),
+            jitter: self.jitter / clock_rate,
+            ..self.stats.clone()
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Outbound {
+    ssrc: u32,
+    /// Middle 32 bits of the NTP time of reports that left, and when.
+    reports: VecDeque<(u32, Instant)>,
+    /// The newest report block about this stream and when it came.
+    remote: Option<(Instant, RemoteInboundStats)>,
+    clock_rate: u32,
+    stats: OutboundStats,
+}
+
+impl Outbound {
+    fn new(ssrc: u32, clock_rate: u32) -> Self {
+        Self {
+            ssrc,
+            clock_rate,
+            ..Self::default()
+        }
+    }
+
+    fn remember_report(&mut self, now: Instant, ntp_time: u64) {
+        if self.reports.len() == SENDER_REPORTS {
+            self.reports.pop_front();
+        }
+        self.reports.push_back(((ntp_time >> 16) as u32, now));
+    }
+
+    fn handle_report(&mut self, now: Instant, report: &ReceptionReport) {
+        let left = self
+            .reports
+            .iter()
+            .rev()
+            .find(|(ntp, _)| *ntp == report.last_sender_report);
+        let held = Duration::from_secs_f64(f64::from(report.delay) / 65_536.0);
+        let rtt = left.map(|(_, left)| now.saturating_duration_since(*left).saturating_sub(held));
+        let before = self.remote.as_ref().and_then(|(_, stats)| stats.rtt);
+        // The 24-bit count is signed: duplicates make it negative (RFC 3550 §6.4.1).
+        let total_lost = (report.total_lost << 8) as i32 >> 8;
+        self.remote = Some((
+            now,
+            RemoteInboundStats {
+                fraction_lost: f64::from(report.fraction_lost) / 256.0,
+                packets_lost: i64::from(total_lost),
+                jitter: f64::from(report.jitter) / f64::from(self.clock_rate.max(1)),
+                rtt: rtt.or(before),
+                age: Duration::ZERO,
+            },
+        ));
+    }
+
+    fn snapshot(&self, now: Instant) -> OutboundStats {
+        OutboundStats {
+            remote: self.remote.as_ref().map(|(at, stats)| RemoteInboundStats {
+                age: now.saturating_duration_since(*at),
+                ..stats.clone()
+            }),
+            ..self.stats.clone()
+        }
+    }
+}

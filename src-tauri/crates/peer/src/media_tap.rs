@@ -1,0 +1,203 @@
+//! The interceptor nearest to the application: hands received media to the sinks and counts it.
+//!
+//! Packets end here: the library's own way to the application is one more queue and one more task, and it begins anew at
+//! every renegotiation. Runs on the connection's driver task, so a sink must not block.
+
+use crate::codec::codec_of;
+use crate::event::{Codec, MediaKind, PacketSink, PeerEvent, RemoteTrack};
+use crate::interceptor::Passage;
+use crate::ledger::{Ledger, Received};
+use crate::outlet::Outlet;
+use ahoy_media::packet::ReceivedPacket;
+use ahoy_media::units::{RtpTime, SequenceNumber};
+use rtc::interceptor::{Attribute, AttributedPacket, Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::sansio::Protocol;
+use rtc::shared::TransportContext;
+use rtc::shared::error::Error;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// Where the packets of each kind go; a kind without a sink is counted and dropped.
+#[derive(Default)]
+pub(crate) struct Sinks {
+    audio: Option<PacketSink>,
+    video: Option<PacketSink>,
+}
+
+impl Sinks {
+    pub(crate) fn set(&mut self, kind: MediaKind, sink: PacketSink) {
+        *self.of(kind) = Some(sink);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn of(&mut self, kind: MediaKind) -> &mut Option<PacketSink> {
+        match kind {
+            MediaKind::Audio => &mut self.audio,
+            MediaKind::Video => &mut self.video,
+        }
+    }
+}
+
+pub(crate) struct MediaTap {
+    ledger: Arc<Mutex<Ledger>>,
+    outlet: Arc<Outlet>,
+    sinks: Arc<Mutex<Sinks>>,
+    /// By SSRC, of the primary streams.
+    streams: HashMap<u32, Codec>,
+    /// SSRCs of the streams that repair them.
+    rtx: HashSet<u32>,
+    /// SSRC that this side gives as its own in feedback.
+    feedback_ssrc: u32,
+    /// The other side's video has been bound before.
+    video_bound: bool,
+    passage: Passage,
+    #[cfg(test)]
+    pub(crate) asks_for_keyframe_when_bound_again: bool,
+}
+
+impl MediaTap {
+    pub(crate) fn new(
+        ledger: Arc<Mutex<Ledger>>,
+        outlet: Arc<Outlet>,
+        sinks: Arc<Mutex<Sinks>>,
+        feedback_ssrc: u32,
+    ) -> Self {
+        Self {
+            ledger,
+            outlet,
+            sinks,
+            streams: HashMap::new(),
+            rtx: HashSet::new(),
+            feedback_ssrc,
+            video_bound: false,
+            passage: Passage::default(),
+            #[cfg(test)]
+            asks_for_keyframe_when_bound_again: true,
+        }
+    }
+
+    fn asks_for_keyframe_when_bound_again(&self) -> bool {
+        #[cfg(test)]
+        return self.asks_for_keyframe_when_bound_again;
+        #[cfg(not(test))]
+        true
+    }
+
+    fn deliver(&mut self, now: Instant, kind: MediaKind, packet: rtc::rtp::Packet, repaired: bool) {
+        let received = Received {
+            ssrc: packet.header.ssrc,
+            sequence: SequenceNumber::new(packet.header.sequence_number),
+            rtp_time: RtpTime::new(packet.header.timestamp),
+            bytes: packet.payload.len(),
+            repaired,
+        };
+        self.ledger
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .handle_received(now, kind, received);
+        // A packet of padding alone carries a sequence number and nothing to decode.
+        if packet.payload.is_empty() {
+            return;
+        }
+        let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sink) = sinks.of(kind) {
+            sink(ReceivedPacket {
+                payload: packet.payload,
+                sequence: received.sequence,
+                rtp_time: received.rtp_time,
+                marker: packet.header.marker,
+                ssrc: packet.header.ssrc,
+                arrived_at: now,
+            });
+        }
+    }
+
+    /// Whatever was lost while the library bound the stream anew is never asked for, so only a keyframe repairs it.
+    fn ask_for_keyframe(&mut self, media_ssrc: u32) {
+        let pli = PictureLossIndication {
+            sender_ssrc: self.feedback_ssrc,
+            media_ssrc,
+        };
+        self.passage.outbound.push_back(TaggedPacket {
+            now: Instant::now(),
+            transport: TransportContext::default(),
+            message: AttributedPacket::new(Packet::Rtcp(vec![Box::new(pli)])),
+        });
+    }
+}
+
+impl Protocol<TaggedPacket, TaggedPacket, ()> for MediaTap {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = Error;
+    type Time = Instant;
+
+    fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
+        let repaired = message.message.has(&Attribute::Retransmission);
+        let now = message.now;
+        match message.message.packet {
+            Packet::Rtp(packet) if self.streams.contains_key(&packet.header.ssrc) => {
+                let kind = self.streams[&packet.header.ssrc].kind();
+                self.deliver(now, kind, packet, repaired);
+            }
+            // RTX padding and streams nobody negotiated.
+            Packet::Rtp(_) => {}
+            _ => self.passage.inbound.push_back(message),
+        }
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<TaggedPacket> {
+        self.passage.inbound.pop_front()
+    }
+
+    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
+        self.passage.outbound.push_back(message);
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<TaggedPacket> {
+        self.passage.outbound.pop_front()
+    }
+}
+
+impl Interceptor for MediaTap {
+    fn bind_local_stream(&mut self, _info: &StreamInfo) {}
+
+    fn unbind_local_stream(&mut self, _info: &StreamInfo) {}
+
+    fn bind_remote_stream(&mut self, info: &StreamInfo) {
+        self.rtx.extend(info.ssrc_rtx);
+        // The RTX stream is bound after the stream it repairs, with the same codec: only its SSRC tells.
+        if self.rtx.contains(&info.ssrc) {
+            return;
+        }
+        let Some(codec) = codec_of(&info.mime_type) else {
+            return;
+        };
+        let kind = codec.kind();
+        self.streams.insert(info.ssrc, codec);
+        self.ledger
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .bind_remote(kind, info.ssrc, info.clock_rate);
+        self.outlet.push(PeerEvent::Track(RemoteTrack { kind, codec }));
+        if kind == MediaKind::Video {
+            if self.video_bound && self.asks_for_keyframe_when_bound_again() {
+                self.ask_for_keyframe(info.ssrc);
+            }
+            self.video_bound = true;
+        }
+    }
+
+    fn unbind_remote_stream(&mut self, info: &StreamInfo) {
+        self.streams.remove(&info.ssrc);
+        self.rtx.remove(&info.ssrc);
+    }
+}

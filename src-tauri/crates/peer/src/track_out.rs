@@ -1,0 +1,149 @@
+//! One track this side sends: packets out of encoded frames. Runs as one task per kind on the caller's runtime.
+
+use crate::config::VideoCodec;
+use crate::event::{Codec, MediaKind};
+use crate::frame_sender::Gate;
+use crate::outlet::Outlet;
+use crate::pacer::Pacer;
+use ahoy_media::packet::EncodedFrame;
+use bytes::Bytes;
+use rtc::rtp::Packet;
+use rtc::rtp::codec::vp8::Vp8Payloader;
+use rtc::rtp::header::Header;
+use rtc::rtp::packetizer::Payloader;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::mpsc;
+use webrtc::media_stream::track_local::TrackLocal;
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+
+/// Bytes of an RTP payload: 1280 (the smallest IPv6 MTU) minus IPv6, UDP, RTP, extensions, SRTP tag, RTX and TURN.
+const PAYLOAD_MTU: usize = 1200 - 12;
+
+/// Turns frames into packets of one stream (RFC 3550 §5.1, RFC 7741 §4).
+pub(crate) struct Packetizer {
+    ssrc: u32,
+    sequence: u16,
+    vp8: Vp8Payloader,
+    #[cfg(test)]
+    damages_headers: bool,
+}
+
+impl Packetizer {
+    pub(crate) fn new(ssrc: u32, first_sequence: u16) -> Self {
+        let mut vp8 = Vp8Payloader::default();
+        vp8.enable_picture_id = true;
+        Self {
+            ssrc,
+            sequence: first_sequence,
+            vp8,
+            #[cfg(test)]
+            damages_headers: false,
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_fresh_headers(mut self, fresh: bool) -> Self {
+        self.damages_headers = !fresh;
+        self
+    }
+
+    pub(crate) fn packetize(&mut self, codec: Codec, payload_type: u8, frame: &EncodedFrame) -> Vec<Packet> {
+        let payloads = match codec {
+            Codec::Audio(_) => vec![frame.payload.clone()],
+            Codec::Video(VideoCodec::Vp8) => self.split_vp8(&frame.payload),
+        };
+        let last = payloads.len().saturating_sub(1);
+        payloads
+            .into_iter()
+            .enumerate()
+            .map(|(index, payload)| Packet {
+                header: self.header(
+                    payload_type,
+                    frame,
+                    index == last && codec.kind() == MediaKind::Video,
+                ),
+                payload,
+            })
+            .collect()
+    }
+
+    fn split_vp8(&mut self, payload: &Bytes) -> Vec<Bytes> {
+        self.vp8.payload(PAYLOAD_MTU, payload).unwrap_or_else(|error| {
+            tracing::debug!(%error, "a picture could not be split into packets");
+            Vec::new()
+        })
+    }
+
+    /// A new header for every packet: one with leftovers of another is dropped inside the library without an error.
+    fn header(&mut self, payload_type: u8, frame: &EncodedFrame, marker: bool) -> Header {
+        let sequence_number = self.sequence;
+        self.sequence = self.sequence.wrapping_add(1);
+        Header {
+            version: 2,
+            marker,
+            payload_type,
+            sequence_number,
+            timestamp: frame.rtp_time.as_u32(),
+            ssrc: self.ssrc,
+            #[cfg(test)]
+            extension: self.damages_headers,
+            #[cfg(test)]
+            extensions_padding: if self.damages_headers { 4 } else { 0 },
+            ..Header::default()
+        }
+    }
+}
+
+/// A track, its queue of frames and what negotiation says of it.
+pub(crate) struct TrackOut {
+    pub(crate) track: Arc<TrackLocalStaticRTP>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) outlet: Arc<Outlet>,
+    pub(crate) packetizer: Packetizer,
+}
+
+impl TrackOut {
+    /// Sends every frame at once.
+    pub(crate) async fn send_unpaced(mut self, mut frames: mpsc::Receiver<EncodedFrame>) {
+        while let Some(frame) = frames.recv().await {
+            for packet in self.packets_of(&frame) {
+                self.write(packet).await;
+            }
+        }
+    }
+
+    /// Spreads the packets of large frames.
+    pub(crate) async fn send_paced(mut self, mut frames: mpsc::Receiver<EncodedFrame>) {
+        let mut pacer = Pacer::new();
+        while let Some(frame) = frames.recv().await {
+            for packet in self.packets_of(&frame) {
+                let wait = pacer.handle_packet(Instant::now(), packet.payload.len(), self.outlet.target());
+                if !wait.is_zero() {
+                    tokio::time::sleep(wait).await;
+                }
+                self.write(packet).await;
+            }
+        }
+    }
+
+    /// Nothing while the connection is down or the kind is not negotiated: such frames are of no use later.
+    fn packets_of(&mut self, frame: &EncodedFrame) -> Vec<Packet> {
+        match self.gate.negotiated() {
+            Some((codec, payload_type)) if self.gate.is_open() => {
+                self.packetizer.packetize(codec, payload_type, frame)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    async fn write(&self, packet: Packet) {
+        match self.track.write_rtp(packet).await {
+            Ok(()) => self.gate.count_handed(),
+            Err(error) => {
+                self.gate.count_refused();
+                tracing::debug!(%error, "packet refused");
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The interceptor nearest to the wire: reads all RTCP of both directions and counts the RTP that leaves.
+//!
+//! The library keeps inbound RTCP from its own statistics and from the application, and it only logs packets that it
+//! cannot marshal. Runs on the connection's driver task; knows nothing of what its findings lead to.
+
+use crate::event::MediaKind;
+use crate::interceptor::Passage;
+use crate::ledger::Ledger;
+use crate::outlet::Outlet;
+use rtc::interceptor::{Attribute, Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::rtp::header::Header;
+use rtc::sansio::Protocol;
+use rtc::shared::error::Error;
+use rtc::shared::marshal::{Marshal, MarshalSize};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+pub(crate) struct WireTap {
+    ledger: Arc<Mutex<Ledger>>,
+    outlet: Arc<Outlet>,
+    /// SSRC of the RTX stream that repairs the video sent here.
+    video_rtx: u32,
+    passage: Passage,
+    /// Room for one header.
+    scratch: Vec<u8>,
+    #[cfg(test)]
+    pub(crate) reads_rtcp: bool,
+}
+
+impl WireTap {
+    pub(crate) fn new(ledger: Arc<Mutex<Ledger>>, outlet: Arc<Outlet>, video_rtx: u32) -> Self {
+        Self {
+            ledger,
+            outlet,
+            video_rtx,
+            passage: Passage::default(),
+            scratch: Vec::new(),
+            #[cfg(test)]
+            reads_rtcp: true,
+        }
+    }
+
+    fn reads_rtcp(&self) -> bool {
+        #[cfg(test)]
+        return self.reads_rtcp;
+        #[cfg(not(test))]
+        true
+    }
+
+    /// Whether the header marshals to the size it says: otherwise the library drops the packet without an error.
+    fn is_well_formed(&mut self, header: &Header) -> bool {
+        let size = header.marshal_size();
+        self.scratch.resize(size, 0);
+        matches!(header.marshal_to(&mut self.scratch), Ok(written) if written == size)
+    }
+}
+
+impl Protocol<TaggedPacket, TaggedPacket, ()> for WireTap {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = Error;
+    type Time = Instant;
+
+    fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
+        if let Packet::Rtcp(packets) = &message.message.packet
+            && self.reads_rtcp()
+        {
+            let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+            if ledger.handle_rtcp_in(message.now, packets) {
+                self.outlet.request_keyframe();
+            }
+        }
+        self.passage.inbound.push_back(message);
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<TaggedPacket> {
+        self.passage.inbound.pop_front()
+    }
+
+    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
+        match &message.message.packet {
+            Packet::Rtp(packet) => {
+                let well_formed = self.is_well_formed(&packet.header);
+                let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+                if packet.header.ssrc == self.video_rtx {
+                    ledger.handle_sent_rtx(MediaKind::Video);
+                } else {
+                    let retransmission = message.message.has(&Attribute::Retransmission);
+                    let (ssrc, bytes) = (packet.header.ssrc, packet.payload.len());
+                    ledger.handle_sent(ssrc, bytes, retransmission, well_formed);
+                }
+            }
+            Packet::Rtcp(packets) => {
+                let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+                ledger.handle_rtcp_out(message.now, packets);
+            }
+            // The library may add kinds of packets; they pass.
+            _ => {}
+        }
+        self.passage.outbound.push_back(message);
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<TaggedPacket> {
+        self.passage.outbound.pop_front()
+    }
+}
+
+impl Interceptor for WireTap {
+    fn bind_local_stream(&mut self, _info: &StreamInfo) {}
+
+    fn unbind_local_stream(&mut self, _info: &StreamInfo) {}
+
+    fn bind_remote_stream(&mut self, _info: &StreamInfo) {}
+
+    fn unbind_remote_stream(&mut self, _info: &StreamInfo) {}
+}
