@@ -8,6 +8,7 @@ class SilentResizeObserver implements ResizeObserver {
 }
 
 vi.stubGlobal("ResizeObserver", SilentResizeObserver);
+vi.stubGlobal("matchMedia", () => ({ matches: false, addEventListener: () => undefined, removeEventListener: () => undefined }));
 vi.stubGlobal("CSS", { escape: (text: string) => text.replace(/[^\w-]/g, (sign) => `\\${sign}`) });
 // jsdom has no canvas; the renderer takes `null` for "no context".
 HTMLCanvasElement.prototype.getContext = () => null;
