@@ -127,11 +127,9 @@ impl Session {
             tracing::debug!(kind = message.kind(), "message for somebody else dropped");
             return;
         }
-        if let Some(id) = id.filter(|id| id.len() <= MAX_ID) {
-            if self.recent.is_repeated(now, from, &id) {
-                tracing::debug!(kind = message.kind(), "repeated message dropped");
-                return;
-            }
+        if id.is_some_and(|id| id.len() <= MAX_ID && self.recent.is_repeated(now, from, &id)) {
+            tracing::debug!(kind = message.kind(), "repeated message dropped");
+            return;
         }
         let signal = match translate::signal_of(message, self.me) {
             Ok(Some(signal)) => signal,
@@ -311,12 +309,12 @@ impl Protocol for Session {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        if let Link::Greeting { until, .. } = self.link {
-            if now >= until {
-                self.me = self.me.or(self.token_user);
-                self.features.clear();
-                self.become_ready(None, Vec::new());
-            }
+        if let Link::Greeting { until, .. } = self.link
+            && now >= until
+        {
+            self.me = self.me.or(self.token_user);
+            self.features.clear();
+            self.become_ready(None, Vec::new());
         }
         let (every, silence) = (self.ping_every(), self.silence());
         let Some(life) = self.life_mut() else { return };

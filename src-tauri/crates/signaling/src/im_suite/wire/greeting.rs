@@ -89,7 +89,7 @@ impl FromFields for Welcome {
             resume_grace: fields.lenient("resume_grace"),
             heartbeat: fields.lenient("heartbeat"),
             max_message: fields.lenient("max_message"),
-            calls: fields.optional("calls")?.unwrap_or_default(),
+            calls: fields.lenient("calls").unwrap_or_default(),
             extra: fields.rest(),
         })
     }
