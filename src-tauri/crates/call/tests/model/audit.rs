@@ -9,6 +9,8 @@ pub struct Audit {
     calls: HashMap<CallId, Record>,
     /// An own call just gave way to the other side's: its user wanted the winner, with the camera or without.
     gave_way: Option<bool>,
+    /// Calls of the other side for which an own one gave way.
+    pub winners: Vec<CallId>,
 }
 
 #[derive(Default, Clone)]
@@ -75,6 +77,7 @@ impl Audit {
                     let own = gave_way.expect("an answer without the user's consent");
                     assert!(!video || own, "a camera the user did not ask for");
                     record.consent = true;
+                    self.winners.push(call.clone());
                 }
                 assert!(!record.outgoing && !record.peer_open);
                 record.peer_open = true;

@@ -8,7 +8,7 @@ mod transport;
 mod world;
 
 use ahoy_call::CallState;
-use outcome::{Tally, assert_known_to_nobody, assert_same_end};
+use outcome::{Tally, assert_known_to_nobody, assert_same_end, assert_won};
 use rng::Rng;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
@@ -73,6 +73,9 @@ fn one_run(start: Instant, seed: u64, tally: &mut Tally) {
     }
     let [a, b] = world.audits();
     for (ours, theirs) in [(a, b), (b, a)] {
+        for winner in &ours.winners {
+            assert_won(winner, theirs.end_of(winner), faults);
+        }
         for (call, end, outgoing) in ours.ends() {
             tally.one(&end.1);
             match theirs.end_of(call) {

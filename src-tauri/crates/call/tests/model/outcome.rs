@@ -24,7 +24,6 @@ pub fn assert_same_end(
         }
         (false, false) => by_server(caller.cause).contains(&callee.cause),
     };
-    let glare_twice = caller.cause == EndCause::Glare && callee.cause == EndCause::Glare;
     // Only what a lost signal or a restarted server can explain: one side blames the way, or the answer was lost.
     let blamed = [caller, callee].iter().any(|end| blames_the_way(end.cause));
     let explained = !faults.nothing_is_lost() && (blamed || (callee.answered && !caller.answered));
@@ -32,7 +31,7 @@ pub fn assert_same_end(
     let copies = !faults.basic || faults.repeats || faults.breaks;
     let copied = copies && may_be_refused(caller.cause);
     assert!(
-        (fits || explained || copied) && !glare_twice,
+        fits || explained || copied,
         "{call}: {apart:?} apart, caller says {caller:?}, callee says {callee:?}, {faults:?}"
     );
 }
@@ -53,6 +52,13 @@ pub fn assert_known_to_nobody(call: &CallId, caller: &CallEnd, faults: Faults) {
         fits || !faults.nothing_is_lost(),
         "{call} never rang and the caller says {caller:?}, {faults:?}"
     );
+}
+
+/// Asserts that its caller did not give up the call for which the other side gave up its own.
+pub fn assert_won(call: &CallId, caller: Option<&(Instant, CallEnd)>, faults: Faults) {
+    let lost = caller.is_some_and(|(_, end)| end.cause == EndCause::Glare);
+    let copies = faults.repeats || !faults.nothing_is_lost();
+    assert!(!lost || copies, "both sides gave way: {call}, {faults:?}");
 }
 
 /// The longest way of a signal: 3 s, and as much again behind slower ones.
