@@ -91,7 +91,7 @@ impl Session {
                 user: presence.user_id,
                 name: presence.nickname.or(presence.username),
                 online: presence.is_online,
-                busy: presence.busy,
+                busy: presence.busy.or(presence.in_call),
             }),
             Message::Pong => self.outbox.pong(),
             Message::Other { kind, payload } if kind == "echo" => {

@@ -379,17 +379,18 @@ fn malformed_messages_are_told_and_the_session_goes_on() {
 #[test]
 fn presence_carries_what_the_server_knows() {
     let mut bench = Bench::ready();
-    bench.text(
-        json!({"type": "presence", "payload": {"user_id": 2, "is_online": true, "last_seen": null,
-        "username": "bob", "busy": true}}),
-    );
-    let expected = Event::Presence {
-        user: user(2),
-        name: Some("bob".to_owned()),
-        online: true,
-        busy: Some(true),
-    };
-    assert_eq!(bench.events(), [expected]);
+    for (word, busy) in [("busy", Some(true)), ("in_call", Some(true)), ("mood", None)] {
+        let mut payload = json!({"user_id": 2, "is_online": true, "last_seen": null, "username": "bob"});
+        payload[word] = true.into();
+        bench.text(json!({"type": "presence", "payload": payload}));
+        let expected = Event::Presence {
+            user: user(2),
+            name: Some("bob".to_owned()),
+            online: true,
+            busy,
+        };
+        assert_eq!(bench.events(), [expected]);
+    }
 }
 
 #[test]

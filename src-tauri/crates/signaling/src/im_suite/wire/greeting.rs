@@ -52,7 +52,7 @@ pub struct LiveCall {
     pub extra: Map,
 }
 
-/// `presence` of one user; names and `busy` are additions some servers make.
+/// `presence` of one user; names, `busy` and `in_call` are additions some servers make.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Presence {
     #[serde(serialize_with = "user_id")]
@@ -64,6 +64,8 @@ pub struct Presence {
     pub nickname: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub busy: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_call: Option<bool>,
     #[serde(flatten)]
     pub extra: Map,
 }
@@ -118,6 +120,7 @@ impl FromFields for Presence {
             username: fields.lenient("username"),
             nickname: fields.lenient("nickname"),
             busy: fields.lenient("busy"),
+            in_call: fields.lenient("in_call"),
             extra: fields.rest(),
         })
     }
