@@ -43,9 +43,9 @@ pub fn assert_known_to_nobody(call: &CallId, caller: &CallEnd, faults: Faults) {
         Cancelled | Busy | NotReachable | MediaFailed | Glare => true,
         // The winner of a glare was withdrawn.
         Missed => true,
-        // In a glare of basic mode the callee ignores the offer and its own call takes this one's place; the server
-        // has no word for a call id that came again after its end.
-        ConnectionLost | ServerProblem | NoAnswer => false,
+        // A late copy of an older offer took the place of the winner, which was waited for in vain.
+        ConnectionLost => faults.repeats,
+        NoAnswer | ServerProblem => false,
         HungUp | Declined | AnsweredElsewhere | NotPermitted | IncompatibleOffer => false,
     };
     assert!(
