@@ -1,5 +1,8 @@
 //! The seams for codecs.
 
+pub mod opus;
+pub mod vpx;
+
 use crate::units::{Bitrate, Resolution};
 use crate::video::VideoFrame;
 use bytes::Bytes;
@@ -29,6 +32,8 @@ pub trait AudioEncoder: Send {
 
 /// Decodes to mono 48 kHz.
 pub trait AudioDecoder: Send {
+    /// Tells how many samples a packet holds without decoding it; an error when it is no packet of this codec.
+    fn samples_of(&self, payload: &[u8]) -> Result<usize, CodecError>;
     /// Appends the samples of one packet; returns how many.
     fn decode(&mut self, payload: &[u8], out: &mut Vec<f32>) -> Result<usize, CodecError>;
     /// Appends what the packet after a lost one says of the lost one (in-band FEC). `samples` is the length of the hole.

@@ -7,7 +7,12 @@
 pub mod audio;
 pub mod codec;
 pub mod device;
+pub mod file;
+pub mod jitter_buffer;
 pub mod packet;
+pub mod sounds;
 pub mod spec;
+pub mod synthetic;
+mod thread;
 pub mod units;
 pub mod video;

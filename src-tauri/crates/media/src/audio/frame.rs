@@ -1,0 +1,108 @@
+//! The 20 ms frame and the step from and to a device's channels.
+
+use crate::units::SampleRate;
+use std::time::{Duration, Instant};
+
+/// Samples of one frame: 20 ms of mono at 48 kHz, the size every Opus peer takes (RFC 7587 §4.2).
+pub const FRAME_SAMPLES: usize = 960;
+
+/// Time of one frame.
+pub const FRAME_TIME: Duration = Duration::from_millis(20);
+
+/// Appends the mean of all channels of interleaved samples.
+pub fn mix_to_mono(interleaved: &[f32], channels: u16, mono: &mut Vec<f32>) {
+    match channels {
+        0 | 1 => mono.extend_from_slice(interleaved),
+        _ => {
+            let share = 1.0 / f32::from(channels);
+            let frames = interleaved.chunks_exact(usize::from(channels));
+            mono.extend(frames.map(|frame| frame.iter().sum::<f32>() * share));
+        }
+    }
+}
+
+/// Appends mono samples to every channel of an interleaved buffer.
+pub fn spread_to_channels(mono: &[f32], channels: u16, interleaved: &mut Vec<f32>) {
+    match channels {
+        0 | 1 => interleaved.extend_from_slice(mono),
+        _ => {
+            for &sample in mono {
+                interleaved.extend(std::iter::repeat_n(sample, usize::from(channels)));
+            }
+        }
+    }
+}
+
+/// Cuts a stream of mono 48 kHz samples into frames and knows when each was captured.
+#[derive(Debug)]
+pub struct FrameCutter {
+    pending: Vec<f32>,
+    /// The moment after the last pending sample.
+    end: Option<Instant>,
+}
+
+impl FrameCutter {
+    pub fn new() -> Self {
+        // A read is at most 100 ms; with a remainder below one frame nothing grows later.
+        Self {
+            pending: Vec::with_capacity(8 * FRAME_SAMPLES),
+            end: None,
+        }
+    }
+
+    /// Takes samples of which the last was captured at `now`.
+    pub fn push(&mut self, samples: &[f32], now: Instant) {
+        if !samples.is_empty() {
+            self.pending.extend_from_slice(samples);
+            self.end = Some(now);
+        }
+    }
+
+    /// Moves the next whole frame to `frame` (emptied first) and returns when its first sample was captured.
+    pub fn cut(&mut self, frame: &mut Vec<f32>) -> Option<Instant> {
+        if self.pending.len() < FRAME_SAMPLES {
+            return None;
+        }
+        let end = self.end?;
+        let age = SampleRate::HZ_48000.time_of(self.pending.len());
+        frame.clear();
+        frame.extend_from_slice(&self.pending[..FRAME_SAMPLES]);
+        self.pending.drain(..FRAME_SAMPLES);
+        Some(end.checked_sub(age).unwrap_or(end))
+    }
+}
+
+impl Default for FrameCutter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_are_averaged_and_spread() {
+        let mut mono = Vec::new();
+        mix_to_mono(&[1.0, 0.0, -0.5, 0.5], 2, &mut mono);
+        assert_eq!(mono, [0.5, 0.0]);
+        let mut out = Vec::new();
+        spread_to_channels(&[0.25, 0.5], 3, &mut out);
+        assert_eq!(out, [0.25, 0.25, 0.25, 0.5, 0.5, 0.5]);
+    }
+
+    #[test]
+    fn a_frame_was_captured_when_its_first_sample_was() {
+        let start = Instant::now();
+        let mut cutter = FrameCutter::new();
+        let mut frame = Vec::new();
+        for step in 1..=5 {
+            cutter.push(&[0.0; 480], start + Duration::from_millis(10 * step));
+        }
+        assert_eq!(cutter.cut(&mut frame), Some(start));
+        assert_eq!(cutter.cut(&mut frame), Some(start + FRAME_TIME));
+        assert_eq!(cutter.cut(&mut frame), None);
+        assert_eq!(frame.len(), FRAME_SAMPLES);
+    }
+}
