@@ -1,1 +1,41 @@
+//! Runs the headless client and the server as separate programs and reads what they print.
 
+mod party;
+mod process;
+mod programs;
+mod server;
+
+pub use party::Party;
+pub use process::Usage;
+pub use programs::{cli, serial};
+pub use server::TestServer;
+
+use serde_json::Value;
+
+/// One line of output.
+pub type Event = Value;
+
+/// The `event` of a line.
+pub fn name(event: &Event) -> &str {
+    event["event"].as_str().unwrap_or_default()
+}
+
+/// Whether this line says that a call is in this state.
+pub fn is_state(event: &Event, state: &str) -> bool {
+    name(event) == "state" && event["state"] == state
+}
+
+/// The probe lines of a kind, oldest first.
+pub fn probes<'a>(events: &'a [Event], kind: &str) -> Vec<&'a Event> {
+    events
+        .iter()
+        .filter(|event| name(event) == "probe" && event["kind"] == kind)
+        .collect()
+}
+
+/// A number in a line, or a panic that shows the line.
+pub fn number(event: &Event, field: &str) -> f64 {
+    event[field]
+        .as_f64()
+        .unwrap_or_else(|| panic!("{field} is not a number in {event}"))
+}

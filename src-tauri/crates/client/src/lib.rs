@@ -1,1 +1,44 @@
+//! The actor that joins signaling, peer connection and media into calls.
+//!
+//! [`Client::start`] spawns one task that owns the call endpoint, the protocol session, the socket, the peer of the
+//! live call and its media. Commands go in through [`ClientHandle`]; out come whole [`Snapshot`]s (newest wins, for a
+//! window) and [`ClientEvent`]s (every one, in order, for a script or a test). It knows neither Tauri nor a terminal.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `actor` | the one loop |
+//! | `signaling`, `calls`, `reports` | what the actor does with the server, the endpoint, the figures |
+//! | `live` | the state of the call that goes on |
+//! | `peer_task` | the connection, on a task of its own |
+//! | `media_session` | the devices and the four pipelines, opened and closed on blocking threads |
+//! | `bitrate`, `quality`, `verdict`, `measure`, `people` | pure decisions |
 
+mod actor;
+mod bitrate;
+mod calls;
+mod client;
+pub mod echo;
+mod inbox;
+mod live;
+mod measure;
+mod media_session;
+mod peer_task;
+mod people;
+mod process;
+mod quality;
+mod reports;
+mod ringer;
+mod settings;
+mod signaling;
+mod snapshot;
+mod stats;
+pub mod verdict;
+mod view;
+
+pub use client::{Client, ClientHandle};
+pub use settings::{Credentials, DeviceChoice, Limits, Settings};
+pub use snapshot::{
+    CameraState, ClientEvent, Command, CommandRefused, EndedCall, LiveCall, MediaMoment, MicrophoneState,
+    Notice, PathKind, Person, Phase, Presence, Problem, Receipt, RecentCall, ServerState, Snapshot,
+};
+pub use stats::CallStats;

@@ -146,7 +146,13 @@ impl Default for Judge {
 
 impl Judge {
     pub fn new() -> Self {
-        Self { last: None, was_connected: false, shown: MEASURING, drift: None, changed_at: None }
+        Self {
+            last: None,
+            was_connected: false,
+            shown: MEASURING,
+            drift: None,
+            changed_at: None,
+        }
     }
 
     /// Takes the figures of the last second.
@@ -160,7 +166,9 @@ impl Judge {
         let found = assess(&sample, self.was_connected);
         if found.cause == self.shown.cause && found.level == self.shown.level {
             self.drift = None;
-            let settled = self.changed_at.is_none_or(|at| now.saturating_duration_since(at) >= WEAK_AFTER);
+            let settled = self
+                .changed_at
+                .is_none_or(|at| now.saturating_duration_since(at) >= WEAK_AFTER);
             if settled && found.loss_percent != self.shown.loss_percent {
                 self.show(now, found);
             }
@@ -187,7 +195,8 @@ impl Judge {
     }
 
     fn is_stale(&self, now: Instant) -> bool {
-        self.last.is_none_or(|(at, _)| now.saturating_duration_since(at) >= STALE)
+        self.last
+            .is_none_or(|(at, _)| now.saturating_duration_since(at) >= STALE)
     }
 
     fn show(&mut self, now: Instant, found: Finding) {
@@ -197,18 +206,54 @@ impl Judge {
     }
 }
 
-const MEASURING: Finding = Finding { level: Level::Unknown, cause: Cause::Measuring, loss_percent: None };
+const MEASURING: Finding = Finding {
+    level: Level::Unknown,
+    cause: Cause::Measuring,
+    loss_percent: None,
+};
 
 /// How long `found` has to last before it takes the place of `shown`.
 fn compare(shown: Finding, found: Finding) -> (Drift, Duration) {
     let at_once = Duration::ZERO;
     match (shown, found) {
         // The transport knows for sure, both ways.
-        (Finding { cause: Cause::NoRoute, .. }, _) => (Drift::Better, at_once),
-        (_, Finding { cause: Cause::NoRoute, .. }) => (Drift::Worse, at_once),
-        (_, Finding { level: Level::Unknown, .. }) => (Drift::Worse, at_once),
-        (Finding { level: Level::Unknown, .. }, Finding { level: Level::Good, .. }) => (Drift::Better, at_once),
-        (Finding { level: Level::Unknown, .. }, _) => (Drift::Worse, WEAK_AFTER),
+        (
+            Finding {
+                cause: Cause::NoRoute,
+                ..
+            },
+            _,
+        ) => (Drift::Better, at_once),
+        (
+            _,
+            Finding {
+                cause: Cause::NoRoute,
+                ..
+            },
+        ) => (Drift::Worse, at_once),
+        (
+            _,
+            Finding {
+                level: Level::Unknown,
+                ..
+            },
+        ) => (Drift::Worse, at_once),
+        (
+            Finding {
+                level: Level::Unknown,
+                ..
+            },
+            Finding {
+                level: Level::Good, ..
+            },
+        ) => (Drift::Better, at_once),
+        (
+            Finding {
+                level: Level::Unknown,
+                ..
+            },
+            _,
+        ) => (Drift::Worse, WEAK_AFTER),
         _ if found.level > shown.level => (Drift::Worse, WEAK_AFTER),
         _ if found.level < shown.level => (Drift::Better, CLEAR_AFTER),
         _ => (Drift::Sideways, WEAK_AFTER),
@@ -217,38 +262,67 @@ fn compare(shown: Finding, found: Finding) -> (Drift, Duration) {
 
 fn assess(sample: &Sample, was_connected: bool) -> Finding {
     if !sample.connected {
-        let lost = Finding { level: Level::Bad, cause: Cause::NoRoute, loss_percent: None };
+        let lost = Finding {
+            level: Level::Bad,
+            cause: Cause::NoRoute,
+            loss_percent: None,
+        };
         return if was_connected { lost } else { MEASURING };
     }
     let reported = is_fresh(sample.remote_report_age);
     let receives = is_fresh(sample.media_in_age);
     if reported && !receives && sample.media_in_age.is_some() {
-        return Finding { level: Level::Bad, cause: Cause::TheirMediaStopped, loss_percent: None };
+        return Finding {
+            level: Level::Bad,
+            cause: Cause::TheirMediaStopped,
+            loss_percent: None,
+        };
     }
     let loss_in = sample.loss_in.filter(|_| receives);
     let loss_out = sample.loss_out.filter(|_| reported);
     let loss = loss_in.into_iter().chain(loss_out).reduce(f64::max);
     let rtt_ms = sample.rtt_ms.filter(|_| receives || reported);
     let jitter_ms = sample.jitter_in_ms.filter(|_| receives);
-    let mut worst = Finding { level: Level::Good, cause: Cause::Fine, loss_percent: None };
+    let mut worst = Finding {
+        level: Level::Good,
+        cause: Cause::Fine,
+        loss_percent: None,
+    };
     if sample.microphone_missing {
-        worst = Finding { level: Level::Fair, cause: Cause::MicrophoneMissing, loss_percent: None };
+        worst = Finding {
+            level: Level::Fair,
+            cause: Cause::MicrophoneMissing,
+            loss_percent: None,
+        };
     }
     for (cause, level) in [
         (Cause::LineLoss, loss.map(|loss| word(loss, &LOSS))),
         (Cause::SlowLine, rtt_ms.map(|rtt| word(rtt, &RTT_MS))),
-        (Cause::UnsteadyLine, jitter_ms.map(|jitter| word(jitter, &JITTER_MS))),
+        (
+            Cause::UnsteadyLine,
+            jitter_ms.map(|jitter| word(jitter, &JITTER_MS)),
+        ),
     ] {
         if let Some(level) = level
             && level > worst.level
         {
-            let loss_percent = loss.filter(|_| cause == Cause::LineLoss).map(|loss| (loss * 100.0).round());
-            worst = Finding { level, cause, loss_percent };
+            let loss_percent = loss
+                .filter(|_| cause == Cause::LineLoss)
+                .map(|loss| (loss * 100.0).round());
+            worst = Finding {
+                level,
+                cause,
+                loss_percent,
+            };
         }
     }
     // "Clear both ways" needs both ways; trouble needs one.
     let both_known = loss_in.is_some() && loss_out.is_some();
-    if worst.level == Level::Good && !both_known { MEASURING } else { worst }
+    if worst.level == Level::Good && !both_known {
+        MEASURING
+    } else {
+        worst
+    }
 }
 
 fn is_fresh(age: Option<Duration>) -> bool {
@@ -266,18 +340,38 @@ fn word(figure: f64, bounds: &[f64]) -> Level {
 }
 
 fn verdict(shown: Finding, sample: &Sample) -> Verdict {
-    let them = if is_fresh(sample.remote_report_age) { Part::Ok } else { Part::Unknown };
+    let them = if is_fresh(sample.remote_report_age) {
+        Part::Ok
+    } else {
+        Part::Unknown
+    };
     let (side, action, [you, line, them]) = match shown.cause {
         Cause::Fine => (Side::None, None, [Part::Ok, Part::Ok, them]),
         Cause::Measuring => {
             let you = if sample.connected { Part::Ok } else { Part::Unknown };
             (Side::None, None, [you, Part::Unknown, them])
         }
-        Cause::LineLoss => (Side::Network, Some(Action::TryRelay), [Part::Ok, Part::Weak, them]),
+        Cause::LineLoss => (
+            Side::Network,
+            Some(Action::TryRelay),
+            [Part::Ok, Part::Weak, them],
+        ),
         Cause::SlowLine | Cause::UnsteadyLine => (Side::Network, None, [Part::Ok, Part::Weak, them]),
-        Cause::NoRoute => (Side::Network, Some(Action::EndCall), [Part::Ok, Part::Bad, Part::Unknown]),
-        Cause::MicrophoneMissing => (Side::Ours, Some(Action::CheckDevices), [Part::Weak, Part::Ok, them]),
-        Cause::TheirMediaStopped => (Side::Theirs, Some(Action::TellThem), [Part::Ok, Part::Ok, Part::Bad]),
+        Cause::NoRoute => (
+            Side::Network,
+            Some(Action::EndCall),
+            [Part::Ok, Part::Bad, Part::Unknown],
+        ),
+        Cause::MicrophoneMissing => (
+            Side::Ours,
+            Some(Action::CheckDevices),
+            [Part::Weak, Part::Ok, them],
+        ),
+        Cause::TheirMediaStopped => (
+            Side::Theirs,
+            Some(Action::TellThem),
+            [Part::Ok, Part::Ok, Part::Bad],
+        ),
     };
     Verdict {
         level: shown.level,

@@ -20,12 +20,18 @@ fn clear() -> Sample {
 }
 
 fn lossy(loss: f64) -> Sample {
-    Sample { loss_in: Some(loss), ..clear() }
+    Sample {
+        loss_in: Some(loss),
+        ..clear()
+    }
 }
 
 impl Bench {
     fn new() -> Self {
-        Self { judge: Judge::new(), now: Instant::now() }
+        Self {
+            judge: Judge::new(),
+            now: Instant::now(),
+        }
     }
 
     /// A call that has been clear for ten seconds.
@@ -67,16 +73,32 @@ fn steady(sample: Sample) -> Verdict {
 #[test]
 fn nothing_is_claimed_before_the_first_figures() {
     let mut bench = Bench::new();
-    assert_eq!((bench.verdict().level, bench.cause()), (Level::Unknown, Cause::Measuring));
+    assert_eq!(
+        (bench.verdict().level, bench.cause()),
+        (Level::Unknown, Cause::Measuring)
+    );
     assert_eq!(bench.telltale(), [Part::Unknown; 3]);
     bench.feed(5, Sample::default());
-    assert_eq!(bench.cause(), Cause::Measuring, "a call that has not connected yet has not dropped");
+    assert_eq!(
+        bench.cause(),
+        Cause::Measuring,
+        "a call that has not connected yet has not dropped"
+    );
 }
 
 #[test]
 fn clear_needs_both_directions() {
     assert_eq!(steady(clear()).level, Level::Good);
-    for half in [Sample { loss_in: None, ..clear() }, Sample { loss_out: None, ..clear() }] {
+    for half in [
+        Sample {
+            loss_in: None,
+            ..clear()
+        },
+        Sample {
+            loss_out: None,
+            ..clear()
+        },
+    ] {
         assert_eq!(steady(half).cause, Cause::Measuring);
     }
 }
@@ -89,19 +111,39 @@ fn figures_that_stop_become_unknown_within_three_seconds_and_never_poor() {
     bench.now += Duration::from_millis(2_900);
     assert_eq!(bench.verdict().level, Level::Bad);
     bench.now += Duration::from_millis(100);
-    assert_eq!((bench.verdict().level, bench.cause()), (Level::Unknown, Cause::Measuring));
+    assert_eq!(
+        (bench.verdict().level, bench.cause()),
+        (Level::Unknown, Cause::Measuring)
+    );
     assert_eq!(bench.telltale(), [Part::Unknown; 3]);
     bench.feed(1, clear());
-    assert_eq!(bench.cause(), Cause::Fine, "the trouble before the gap is no trouble after it");
+    assert_eq!(
+        bench.cause(),
+        Cause::Fine,
+        "the trouble before the gap is no trouble after it"
+    );
 }
 
 #[test]
 fn an_old_report_of_the_other_side_is_grey_and_not_green() {
     let old = Some(Duration::from_secs(4));
-    let verdict = steady(Sample { remote_report_age: old, loss_out: Some(0.5), ..clear() });
-    assert_eq!((verdict.level, verdict.telltale.them), (Level::Unknown, Part::Unknown));
-    let verdict = steady(Sample { remote_report_age: old, ..lossy(0.15) });
-    assert_eq!((verdict.cause, verdict.telltale.them), (Cause::LineLoss, Part::Unknown));
+    let verdict = steady(Sample {
+        remote_report_age: old,
+        loss_out: Some(0.5),
+        ..clear()
+    });
+    assert_eq!(
+        (verdict.level, verdict.telltale.them),
+        (Level::Unknown, Part::Unknown)
+    );
+    let verdict = steady(Sample {
+        remote_report_age: old,
+        ..lossy(0.15)
+    });
+    assert_eq!(
+        (verdict.cause, verdict.telltale.them),
+        (Cause::LineLoss, Part::Unknown)
+    );
 }
 
 #[test]
@@ -130,11 +172,30 @@ fn a_single_bad_second_shows_nothing_however_often_it_comes() {
 
 #[test]
 fn loss_accuses_the_line_whichever_direction_it_has() {
-    for sample in [lossy(0.12), Sample { loss_out: Some(0.12), ..clear() }] {
+    for sample in [
+        lossy(0.12),
+        Sample {
+            loss_out: Some(0.12),
+            ..clear()
+        },
+    ] {
         let verdict = steady(sample);
-        assert_eq!((verdict.side, verdict.cause, verdict.level), (Side::Network, Cause::LineLoss, Level::Poor));
-        assert_eq!((verdict.loss_percent, verdict.action), (Some(12.0), Some(Action::TryRelay)));
-        assert_eq!(verdict.telltale, Telltale { you: Part::Ok, line: Part::Weak, them: Part::Ok });
+        assert_eq!(
+            (verdict.side, verdict.cause, verdict.level),
+            (Side::Network, Cause::LineLoss, Level::Poor)
+        );
+        assert_eq!(
+            (verdict.loss_percent, verdict.action),
+            (Some(12.0), Some(Action::TryRelay))
+        );
+        assert_eq!(
+            verdict.telltale,
+            Telltale {
+                you: Part::Ok,
+                line: Part::Weak,
+                them: Part::Ok
+            }
+        );
     }
 }
 
@@ -156,20 +217,44 @@ fn the_levels_of_loss_are_those_of_the_specification() {
 
 #[test]
 fn delay_and_unsteadiness_have_their_own_causes() {
-    let slow = steady(Sample { rtt_ms: Some(600.0), ..clear() });
-    assert_eq!((slow.cause, slow.level, slow.side), (Cause::SlowLine, Level::Poor, Side::Network));
-    let unsteady = steady(Sample { jitter_in_ms: Some(60.0), ..clear() });
-    assert_eq!((unsteady.cause, unsteady.level), (Cause::UnsteadyLine, Level::Fair));
-    let both = steady(Sample { jitter_in_ms: Some(60.0), ..lossy(0.15) });
+    let slow = steady(Sample {
+        rtt_ms: Some(600.0),
+        ..clear()
+    });
+    assert_eq!(
+        (slow.cause, slow.level, slow.side),
+        (Cause::SlowLine, Level::Poor, Side::Network)
+    );
+    let unsteady = steady(Sample {
+        jitter_in_ms: Some(60.0),
+        ..clear()
+    });
+    assert_eq!(
+        (unsteady.cause, unsteady.level),
+        (Cause::UnsteadyLine, Level::Fair)
+    );
+    let both = steady(Sample {
+        jitter_in_ms: Some(60.0),
+        ..lossy(0.15)
+    });
     assert_eq!(both.cause, Cause::LineLoss, "the worse one is told");
 }
 
 #[test]
 fn a_lost_transport_shows_at_once_and_goes_at_once() {
     let mut bench = Bench::clear();
-    bench.feed(1, Sample { connected: false, ..clear() });
+    bench.feed(
+        1,
+        Sample {
+            connected: false,
+            ..clear()
+        },
+    );
     let verdict = bench.verdict();
-    assert_eq!((verdict.level, verdict.cause, verdict.action), (Level::Bad, Cause::NoRoute, Some(Action::EndCall)));
+    assert_eq!(
+        (verdict.level, verdict.cause, verdict.action),
+        (Level::Bad, Cause::NoRoute, Some(Action::EndCall))
+    );
     assert_eq!(bench.telltale(), [Part::Ok, Part::Bad, Part::Unknown]);
     bench.feed(1, clear());
     assert_eq!(bench.cause(), Cause::Fine);
@@ -177,19 +262,37 @@ fn a_lost_transport_shows_at_once_and_goes_at_once() {
 
 #[test]
 fn silence_with_living_reports_is_theirs_and_without_reports_nobodys() {
-    let silent = Sample { media_in_age: Some(Duration::from_secs(4)), loss_in: None, ..clear() };
+    let silent = Sample {
+        media_in_age: Some(Duration::from_secs(4)),
+        loss_in: None,
+        ..clear()
+    };
     let verdict = steady(silent);
-    assert_eq!((verdict.side, verdict.cause), (Side::Theirs, Cause::TheirMediaStopped));
+    assert_eq!(
+        (verdict.side, verdict.cause),
+        (Side::Theirs, Cause::TheirMediaStopped)
+    );
     assert_eq!(verdict.telltale.them, Part::Bad);
-    let nothing = steady(Sample { remote_report_age: Some(Duration::from_secs(9)), ..silent });
+    let nothing = steady(Sample {
+        remote_report_age: Some(Duration::from_secs(9)),
+        ..silent
+    });
     assert_eq!((nothing.side, nothing.cause), (Side::None, Cause::Measuring));
 }
 
 #[test]
 fn a_missing_microphone_is_ours_unless_something_worse_happens() {
-    let missing = |sample| steady(Sample { microphone_missing: true, ..sample });
+    let missing = |sample| {
+        steady(Sample {
+            microphone_missing: true,
+            ..sample
+        })
+    };
     let verdict = missing(clear());
-    assert_eq!((verdict.side, verdict.cause, verdict.level), (Side::Ours, Cause::MicrophoneMissing, Level::Fair));
+    assert_eq!(
+        (verdict.side, verdict.cause, verdict.level),
+        (Side::Ours, Cause::MicrophoneMissing, Level::Fair)
+    );
     assert_eq!(verdict.telltale.you, Part::Weak);
     assert_eq!(missing(lossy(0.25)).cause, Cause::LineLoss);
 }

@@ -1,0 +1,261 @@
+//! The command line, as the headless client's contract says it.
+
+use ahoy_call::{Resolution, UserId};
+use ahoy_media::spec::DeviceSpec;
+use ahoy_peer::{Credential, IceServer};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+
+/// Ahoy without a window: place and take calls, list devices, run the server.
+#[derive(Debug, Parser)]
+#[command(name = "ahoy-cli", version)]
+pub struct Cli {
+    /// Logs on stderr: error, warn, info, debug or trace, or a filter such as `ahoy_peer=debug`.
+    #[arg(long, global = true, default_value = "warn")]
+    pub log: String,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Places one call and stays until it has ended.
+    Call(CallArgs),
+    /// Signs in, waits for calls and answers as told.
+    Listen(ListenArgs),
+    /// Lists microphones, speakers and cameras.
+    Devices,
+    /// Runs the reference server until it is interrupted.
+    Serve(ServeArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct CallArgs {
+    /// Whom to call: a user id.
+    #[arg(long, value_parser = user_id)]
+    pub to: UserId,
+    /// An audio call (the default).
+    #[arg(long, conflicts_with = "video")]
+    pub audio: bool,
+    /// A video call.
+    #[arg(long)]
+    pub video: bool,
+    #[command(flatten)]
+    pub session: SessionArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ListenArgs {
+    /// What to do with a call: as offered, unless said otherwise.
+    #[arg(long, value_enum)]
+    pub answer: Option<AnswerMode>,
+    /// Seconds to wait before acting.
+    #[arg(long, default_value_t = 0.0, value_parser = seconds)]
+    pub answer_after: f64,
+    /// Exit after so many calls.
+    #[arg(long)]
+    pub calls: Option<u32>,
+    #[command(flatten)]
+    pub session: SessionArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AnswerMode {
+    Audio,
+    Video,
+    Decline,
+    Busy,
+    Ignore,
+}
+
+/// What `call` and `listen` share.
+#[derive(Debug, Args)]
+pub struct SessionArgs {
+    /// `ws(s)://…/ws`
+    #[arg(long)]
+    pub server: String,
+    /// Sign in with a JWT …
+    #[arg(long, conflicts_with_all = ["user", "password"], required_unless_present = "user")]
+    pub token: Option<String>,
+    /// … or with a name
+    #[arg(long, requires = "password")]
+    pub user: Option<String>,
+    /// and a password.
+    #[arg(long, requires = "user")]
+    pub password: Option<String>,
+    /// Plain ws:// to other machines is allowed.
+    #[arg(long)]
+    pub insecure_ws: bool,
+    #[arg(long, default_value = "default", value_parser = device)]
+    pub mic: DeviceSpec,
+    #[arg(long, default_value = "default", value_parser = device)]
+    pub speaker: DeviceSpec,
+    #[arg(long, default_value = "default", value_parser = device)]
+    pub camera: DeviceSpec,
+    /// Where received pictures go.
+    #[arg(long, default_value = "null", value_parser = device)]
+    pub screen: DeviceSpec,
+    /// Hang up so many seconds after the call connected.
+    #[arg(long = "for", value_parser = seconds)]
+    pub hang_up_after: Option<f64>,
+    #[arg(long, value_enum, default_value = "all")]
+    pub ice: IcePolicy,
+    /// One more STUN or TURN server: URL[,USER,PASS].
+    #[arg(long, value_parser = ice_server)]
+    pub ice_server: Vec<IceServer>,
+    /// Bits per second, all media together.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(8_000..))]
+    pub max_bandwidth: Option<u64>,
+    /// Bits per second.
+    #[arg(long)]
+    pub min_bandwidth: Option<u64>,
+    /// Largest picture, WIDTHxHEIGHT.
+    #[arg(long, value_parser = size)]
+    pub size: Option<Resolution>,
+    /// Most frames per second.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=120))]
+    pub fps: Option<u32>,
+    /// Seconds between statistics.
+    #[arg(long, default_value_t = 1.0, value_parser = interval)]
+    pub stats_interval: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IcePolicy {
+    All,
+    Relay,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// A user: ID:NAME:PASSWORD.
+    #[arg(long, value_parser = account)]
+    pub user: Vec<UserEntry>,
+    /// Seconds a call rings before it ends as not answered, 10 to 120.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(10..=120))]
+    pub ring_timeout: u64,
+}
+
+/// One `--user ID:NAME:PASSWORD`.
+#[derive(Clone)]
+pub struct UserEntry {
+    pub id: UserId,
+    pub name: String,
+    pub password: String,
+}
+
+impl std::fmt::Debug for UserEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:…", self.id, self.name)
+    }
+}
+
+fn user_id(text: &str) -> Result<UserId, String> {
+    let number = text.parse().map_err(|_| format!("{text:?} is not a user id"))?;
+    UserId::new(number).map_err(|error| error.to_string())
+}
+
+fn device(text: &str) -> Result<DeviceSpec, String> {
+    text.parse::<DeviceSpec>().map_err(|error| error.to_string())
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && (0.0..=1e6).contains(&number) => Ok(number),
+        _ => Err(format!("{text:?} is not a number of seconds from 0 to 1000000")),
+    }
+}
+
+fn interval(text: &str) -> Result<f64, String> {
+    match seconds(text)? {
+        number if number >= 0.1 => Ok(number),
+        _ => Err(format!("{text:?} is shorter than 0.1 seconds")),
+    }
+}
+
+fn size(text: &str) -> Result<Resolution, String> {
+    let wrong = || format!("{text:?} is not WIDTHxHEIGHT with sides from 16 to 7680");
+    let (width, height) = text.split_once('x').ok_or_else(wrong)?;
+    let side = |text: &str| text.parse::<u32>().ok().filter(|side| (16..=7680).contains(side));
+    match (side(width), side(height)) {
+        (Some(width), Some(height)) => Ok(Resolution { width, height }),
+        _ => Err(wrong()),
+    }
+}
+
+fn ice_server(text: &str) -> Result<IceServer, String> {
+    let mut parts = text.splitn(3, ',');
+    let url = parts.next().unwrap_or_default();
+    if !["stun:", "turn:", "turns:"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
+    {
+        return Err(format!("{url:?} does not begin with stun:, turn: or turns:"));
+    }
+    let (user, password) = (parts.next(), parts.next());
+    if user.is_some() != password.is_some() {
+        return Err(format!("{url:?} has a user but no password"));
+    }
+    Ok(IceServer {
+        urls: vec![url.to_owned()],
+        username: user.unwrap_or_default().to_owned(),
+        credential: Credential::new(password.unwrap_or_default()),
+    })
+}
+
+fn account(text: &str) -> Result<UserEntry, String> {
+    let mut parts = text.splitn(3, ':');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(id), Some(name), Some(password)) if !name.is_empty() && !password.is_empty() => Ok(UserEntry {
+            id: user_id(id)?,
+            name: name.to_owned(),
+            password: password.to_owned(),
+        }),
+        // The text is not repeated: it may hold a password.
+        _ => Err("it is not ID:NAME:PASSWORD".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Cli, String> {
+        Cli::try_parse_from([&["ahoy-cli"], args].concat()).map_err(|error| error.to_string())
+    }
+
+    const SIGN_IN: [&str; 4] = ["--server", "ws://127.0.0.1:1/ws", "--token", "t"];
+
+    #[test]
+    fn a_wrong_value_is_named() {
+        for (bad, named) in [
+            (&["call", "--to", "0"][..], "user id"),
+            (&["call", "--to", "1", "--mic", "tone:x"][..], "tone:x"),
+            (&["call", "--to", "1", "--size", "12"][..], "\"12\""),
+            (&["call", "--to", "1", "--ice-server", "http://x"][..], "http://x"),
+            (&["call", "--to", "1", "--colour", "red"][..], "--colour"),
+        ] {
+            let error = parse(&[bad, &SIGN_IN].concat()).expect_err("must not parse");
+            assert!(error.contains(named), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_account_does_not_repeat_the_password() {
+        let error = parse(&["serve", "--user", "x:secret"]).expect_err("must not parse");
+        assert!(error.contains("ID:NAME:PASSWORD"), "{error}");
+    }
+
+    #[test]
+    fn devices_default_to_the_systems() {
+        let cli = parse(&[&["call", "--to", "2"][..], &SIGN_IN].concat()).expect("parses");
+        let Command::Call(call) = cli.command else {
+            panic!("not a call")
+        };
+        assert_eq!(call.session.mic, DeviceSpec::Default);
+        assert!(!call.video);
+    }
+}

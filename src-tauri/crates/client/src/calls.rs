@@ -1,0 +1,485 @@
+//! The actor's dealings with the endpoint: commands go in, actions are performed.
+
+use crate::actor::Actor;
+use crate::live::{Live, Media};
+use crate::media_session::{MediaNews, MediaSession, Opening};
+use crate::peer_task::{self, PeerNews, PeerWork};
+use crate::ringer::Ringer;
+use crate::snapshot::{ClientEvent, CommandRefused, EndedCall, RecentCall, Snapshot};
+use ahoy_call::{
+    Action, CallEnd, CallId, CallSnapshot, Command as CallCommand, CommandError, Constraints, EndCause,
+    Endpoint, Party, PeerInput, Ring, Signal,
+};
+use ahoy_media::device::DeviceKind;
+use ahoy_media::sounds::Sound;
+use ahoy_media::spec::DeviceSpec;
+use ahoy_media::units::Bitrate;
+use ahoy_peer::{PeerConfig, PeerEvent, TransportState};
+use std::time::{Instant, SystemTime};
+
+/// Where the estimate of a new connection begins: a small 720p picture and voice fit at once.
+const START_BITRATE: Bitrate = Bitrate::from_kbps(1500);
+
+impl From<CommandError> for CommandRefused {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::AlreadyInCall => CommandRefused::AlreadyInCall,
+            CommandError::UnknownCall => CommandRefused::NoCall,
+            CommandError::WrongState => CommandRefused::WrongState,
+            CommandError::SelfCall => CommandRefused::SelfCall,
+        }
+    }
+}
+
+impl Actor {
+    pub(crate) fn place_call(&mut self, to: Party, video: bool) -> Result<(), CommandRefused> {
+        if self.server.phase != crate::snapshot::Phase::Ready {
+            return Err(CommandRefused::NotSignedIn);
+        }
+        let constraints = self.constraints(video);
+        let call = CallId::from_random(random_bytes());
+        let endpoint = self.endpoint.as_mut().ok_or(CommandRefused::NotSignedIn)?;
+        endpoint.handle_command(
+            Instant::now(),
+            CallCommand::PlaceCall {
+                call,
+                to,
+                video,
+                constraints,
+            },
+        )?;
+        self.ended = None;
+        Ok(())
+    }
+
+    pub(crate) fn accept(&mut self, video: bool) -> Result<(), CommandRefused> {
+        self.command_call(|call| CallCommand::Accept { call, video })
+    }
+
+    pub(crate) fn decline(&mut self) -> Result<(), CommandRefused> {
+        self.command_call(|call| CallCommand::Decline { call })
+    }
+
+    pub(crate) fn decline_as_busy(&mut self) -> Result<(), CommandRefused> {
+        self.command_call(|call| CallCommand::Busy { call })
+    }
+
+    pub(crate) fn hang_up(&mut self) -> Result<(), CommandRefused> {
+        self.command_call(|call| CallCommand::HangUp { call })
+    }
+
+    fn command_call(&mut self, command: impl FnOnce(CallId) -> CallCommand) -> Result<(), CommandRefused> {
+        let call = self.call_snapshot().ok_or(CommandRefused::NoCall)?.call;
+        let endpoint = self.endpoint.as_mut().ok_or(CommandRefused::NoCall)?;
+        Ok(endpoint.handle_command(Instant::now(), command(call))?)
+    }
+
+    pub(crate) fn call_snapshot(&self) -> Option<CallSnapshot> {
+        self.endpoint.as_ref().and_then(Endpoint::snapshot)
+    }
+
+    pub(crate) fn set_camera(&mut self, on: bool) -> Result<(), CommandRefused> {
+        let video_call = self.call_snapshot().ok_or(CommandRefused::NoCall)?.video;
+        let live = self.live.as_mut().ok_or(CommandRefused::NoCall)?;
+        if !video_call {
+            return Err(CommandRefused::WrongState);
+        }
+        live.camera_on = on;
+        let call = live.call.clone();
+        if let Some(session) = live.session() {
+            if on {
+                self.open_device(call, DeviceKind::Camera, self.settings.devices.camera.clone());
+            } else {
+                session.close_camera();
+            }
+        }
+        if let Some(live) = &mut self.live {
+            live.report_soon();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn set_device(&mut self, kind: DeviceKind, spec: DeviceSpec) -> Result<(), CommandRefused> {
+        let choice = match kind {
+            DeviceKind::Microphone => &mut self.settings.devices.microphone,
+            DeviceKind::Speaker => &mut self.settings.devices.speaker,
+            DeviceKind::Camera => &mut self.settings.devices.camera,
+            DeviceKind::Screen => &mut self.settings.devices.screen,
+        };
+        choice.clone_from(&spec);
+        let Some(live) = &mut self.live else { return Ok(()) };
+        let camera_off = kind == DeviceKind::Camera && !live.camera_on;
+        let call = live.call.clone();
+        if live.session().is_some() && !camera_off {
+            self.open_device(call, kind, spec);
+        }
+        Ok(())
+    }
+
+    /// Opens one device on a blocking thread; it replaces the one in use when it is open.
+    fn open_device(&self, call: CallId, kind: DeviceKind, spec: DeviceSpec) {
+        let opening = self.opening(call);
+        tokio::task::spawn_blocking(move || opening.open_one(kind, &spec));
+    }
+
+    fn opening(&self, call: CallId) -> Opening {
+        Opening {
+            call,
+            devices: self.devices.clone(),
+            choice: self.settings.devices.clone(),
+            limits: self.settings.limits.clone(),
+            pictures: self.pictures.clone(),
+            inbox: self.inbox.clone(),
+        }
+    }
+
+    /// What this side wishes to receive.
+    pub(crate) fn constraints(&self, video: bool) -> Constraints {
+        let limits = &self.settings.limits;
+        Constraints {
+            audio: true,
+            video,
+            audio_codecs: vec!["opus".to_owned()],
+            video_codecs: if video { vec!["VP8".to_owned()] } else { Vec::new() },
+            max_bandwidth: Some(limits.max_bandwidth.as_bps()),
+            min_bandwidth: Some(limits.min_bandwidth.as_bps()),
+            prefer_hd: None,
+            fallback_to_audio: None,
+            resolution: video.then_some(limits.resolution),
+            frame_rate: video.then_some(limits.frame_rate),
+        }
+    }
+
+    /// The runtime of this call, made at its first action.
+    fn live_for(&mut self, call: &CallId) -> &mut Live {
+        if self.live.as_ref().is_none_or(|live| live.call != *call) {
+            self.live = Some(Live::new(Instant::now(), call.clone(), START_BITRATE));
+        }
+        self.live.as_mut().expect("it was made above")
+    }
+
+    pub(crate) fn perform(&mut self, action: Action) {
+        match action {
+            Action::CreateOffer { call, video } => {
+                self.open_connection(&call);
+                let live = self.live_for(&call);
+                live.camera_on = video;
+                live.order(PeerWork::Offer { video });
+            }
+            Action::CreateAnswer {
+                call,
+                offer_sdp,
+                video,
+                candidates,
+                ..
+            } => {
+                self.open_connection(&call);
+                let live = self.live_for(&call);
+                live.camera_on = video;
+                live.order(PeerWork::Answer {
+                    offer: offer_sdp,
+                    candidates,
+                });
+            }
+            Action::ApplyAnswer {
+                call,
+                sdp,
+                candidates,
+            } => {
+                self.live_for(&call)
+                    .order(PeerWork::ApplyAnswer { sdp, candidates });
+            }
+            Action::AddCandidate { call, candidate } => {
+                self.live_for(&call).order(PeerWork::Candidate(candidate))
+            }
+            Action::SendSignal(signal) => self.send_signal(signal),
+            Action::StartMedia {
+                call,
+                send_video,
+                video,
+            } => {
+                let live = self.live_for(&call);
+                live.camera_on = send_video;
+                live.media = Media::Wanted { send_video, video };
+                self.start_media();
+            }
+            Action::StopMedia { call } => self.stop_media(&call),
+            Action::Ring { call, ring } => self.ring(&call, ring),
+            Action::Ended { call, end } => self.end_call(&call, end),
+        }
+    }
+
+    fn open_connection(&mut self, call: &CallId) {
+        let config = PeerConfig {
+            ice_servers: self.settings.ice_servers.clone(),
+            relay_only: self.settings.relay_only,
+            loopback: self.settings.loopback,
+            start_bitrate: START_BITRATE,
+            max_bitrate: self.settings.limits.max_bandwidth,
+            ..PeerConfig::default()
+        };
+        let work = peer_task::spawn(call.clone(), config, self.inbox.clone());
+        self.live_for(call).work = Some(work);
+    }
+
+    pub(crate) fn send_signal(&mut self, signal: Signal) {
+        let (now, wall) = (Instant::now(), ahoy_signaling::Timestamp::now());
+        if let Err(error) = self.protocol.handle_signal(now, wall, signal) {
+            tracing::warn!(%error, "signal not sent");
+        }
+    }
+
+    /// Opens the devices on a blocking thread, once there is a connection to feed.
+    fn start_media(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        let (Media::Wanted { send_video, video }, Some(peer)) = (&live.media, &live.peer) else {
+            return;
+        };
+        let (send_video, video, peer, call) = (*send_video, *video, peer.clone(), live.call.clone());
+        let shares = live.share_bitrate(&self.settings.limits);
+        live.media = Media::Opening;
+        let opening = self.opening(call);
+        tokio::task::spawn_blocking(move || opening.open_all(&peer, send_video, video, shares));
+    }
+
+    /// Frees devices and connection, off this task: drivers may take their time.
+    fn stop_media(&mut self, call: &CallId) {
+        let Some(live) = self.live.as_mut().filter(|live| live.call == *call) else {
+            return;
+        };
+        live.work = None;
+        live.peer = None;
+        if let Media::Running(session) = std::mem::replace(&mut live.media, Media::None) {
+            self.close_session(*session);
+        }
+    }
+
+    fn close_session(&mut self, session: MediaSession) {
+        self.closing.retain(|task| !task.is_finished());
+        self.closing
+            .push(tokio::task::spawn_blocking(move || drop(session)));
+        self.pictures.remote.take();
+        self.pictures.local.take();
+    }
+
+    fn ring(&mut self, call: &CallId, ring: Ring) {
+        if self.settings.auto_answer {
+            if ring == Ring::Incoming {
+                self.announce(call);
+                self.answer_by_itself();
+            }
+            return;
+        }
+        let sound = match ring {
+            Ring::Silent => None,
+            Ring::Incoming => Some(Sound::Ring),
+            Ring::Outgoing => Some(Sound::Ringback),
+        };
+        let speaker = self.settings.devices.ring.clone();
+        let ringer = sound
+            .zip(speaker)
+            .map(|(sound, spec)| Ringer::start(self.devices.clone(), spec, sound));
+        self.live_for(call).ringer = ringer;
+        if ring == Ring::Incoming {
+            self.announce(call);
+        }
+    }
+
+    fn announce(&mut self, call: &CallId) {
+        self.live_for(call);
+        if let Some(snapshot) = self.call_snapshot() {
+            self.ended = None;
+            self.tell(ClientEvent::Incoming {
+                call: call.clone(),
+                from: snapshot.peer,
+                video: snapshot.video,
+            });
+        }
+    }
+
+    fn answer_by_itself(&mut self) {
+        let video = self.call_snapshot().is_some_and(|call| call.video);
+        if let Err(refused) = self.accept(video) {
+            tracing::warn!(%refused, "call not answered");
+        }
+    }
+
+    fn end_call(&mut self, call: &CallId, end: CallEnd) {
+        self.stop_media(call);
+        let Some(ended) = self.take_ended(call, end) else {
+            return;
+        };
+        let recent = RecentCall {
+            ended: ended.clone(),
+            at: SystemTime::now(),
+        };
+        self.recent.insert(0, recent);
+        self.recent.truncate(Snapshot::RECENT);
+        self.ended = Some(ended.clone());
+        self.live = None;
+        let now = Instant::now();
+        self.protocol.set_in_call(now, false);
+        if let (Some(sound), Some(spec)) = (sound_of(&ended), self.settings.devices.ring.clone()) {
+            Ringer::play_out(self.devices.clone(), spec, sound);
+        }
+        self.tell(ClientEvent::Ended(ended));
+    }
+
+    pub(crate) fn handle_peer_news(&mut self, call: &CallId, news: PeerNews) {
+        let now = Instant::now();
+        let Some(live) = self.live.as_mut().filter(|live| live.call == *call) else {
+            return;
+        };
+        let input = match news {
+            PeerNews::Ready(peer) => {
+                live.peer = Some(peer);
+                self.start_media();
+                return;
+            }
+            PeerNews::Stats(stats) => {
+                self.handle_stats(now, *stats);
+                return;
+            }
+            PeerNews::Input(input) => input,
+            PeerNews::Broken(error) => {
+                tracing::warn!(%call, %error, "the connection cannot be made");
+                PeerInput::DescriptionFailed
+            }
+            PeerNews::Event(PeerEvent::Candidate(candidate)) => PeerInput::LocalCandidate(Some(candidate)),
+            PeerNews::Event(PeerEvent::CandidatesDone) => PeerInput::LocalCandidate(None),
+            PeerNews::Event(PeerEvent::KeyframeNeeded) => {
+                if let Some(session) = live.session() {
+                    session.request_keyframe();
+                }
+                return;
+            }
+            PeerNews::Event(PeerEvent::TargetBitrate(estimate)) => {
+                live.estimate = estimate;
+                live.share_bitrate(&self.settings.limits);
+                return;
+            }
+            PeerNews::Event(PeerEvent::Track(_)) => return,
+            PeerNews::Event(PeerEvent::State(state)) => match state {
+                TransportState::Connecting | TransportState::Closed => return,
+                TransportState::Connected => {
+                    live.set_connected(now, self.settings.stats_interval);
+                    self.protocol.set_in_call(now, true);
+                    PeerInput::Connected
+                }
+                TransportState::Disconnected => {
+                    live.connected = false;
+                    PeerInput::Disconnected
+                }
+                TransportState::Failed => {
+                    live.connected = false;
+                    PeerInput::Failed
+                }
+            },
+        };
+        if let Some(endpoint) = &mut self.endpoint {
+            endpoint.handle_peer(now, call, input);
+        }
+    }
+
+    pub(crate) fn handle_media_news(&mut self, call: &CallId, news: MediaNews) {
+        let Some(live) = self.live.as_mut().filter(|live| live.call == *call) else {
+            if let MediaNews::Opened(session) = news {
+                self.close_session(*session);
+            }
+            return;
+        };
+        match news {
+            MediaNews::Opened(session) => {
+                if !matches!(live.media, Media::Opening) {
+                    self.close_session(*session);
+                    return;
+                }
+                let (muted, camera_on) = (live.muted, live.camera_on);
+                live.media = Media::Running(session);
+                if let Some(session) = live.session() {
+                    session.set_muted(muted);
+                    if !camera_on {
+                        session.close_camera();
+                    }
+                }
+                live.share_bitrate(&self.settings.limits);
+            }
+            MediaNews::Replaced(device) => {
+                let camera_on = live.camera_on;
+                if let Some(session) = live.session() {
+                    session.replace(device, camera_on);
+                }
+            }
+            MediaNews::CannotOpen { error, essential } => {
+                let code = crate::media_session::notice_code(&error);
+                self.notice(code, error.to_string());
+                if essential && let Some(endpoint) = &mut self.endpoint {
+                    endpoint.handle_peer(Instant::now(), call, PeerInput::MediaFailed);
+                }
+            }
+            MediaNews::Lost { kind, error } => self.handle_lost_device(call, kind, &error),
+            MediaNews::Moment { video, what, at } => self.tell(ClientEvent::Media { video, what, at }),
+            MediaNews::KeyframeWanted => live.order(PeerWork::RequestKeyframe),
+        }
+    }
+
+    /// The call goes on without the device: silence, or no picture.
+    fn handle_lost_device(
+        &mut self,
+        call: &CallId,
+        kind: DeviceKind,
+        error: &ahoy_media::device::DeviceError,
+    ) {
+        self.notice("device_lost", error.to_string());
+        match kind {
+            DeviceKind::Microphone | DeviceKind::Speaker => {
+                self.open_device(call.clone(), kind, DeviceSpec::Null)
+            }
+            DeviceKind::Camera => {
+                if let Err(refused) = self.set_camera(false) {
+                    tracing::debug!(%refused, "camera was off");
+                }
+            }
+            DeviceKind::Screen => {}
+        }
+    }
+
+    fn take_ended(&mut self, call: &CallId, end: CallEnd) -> Option<EndedCall> {
+        let seen = self.last_seen.take().filter(|seen| seen.call == *call)?;
+        Some(EndedCall {
+            call: seen.call,
+            peer_name: seen.peer_name.or_else(|| self.people.name_of(&seen.peer)),
+            peer: seen.peer,
+            outgoing: seen.outgoing,
+            video: seen.video,
+            end,
+        })
+    }
+}
+
+/// What the end of a call sounds like; a call that was never taken here ends in silence.
+fn sound_of(ended: &EndedCall) -> Option<Sound> {
+    match ended.end.cause {
+        EndCause::HungUp => Some(Sound::End),
+        EndCause::Busy if ended.outgoing => Some(Sound::Busy),
+        EndCause::Declined if ended.outgoing => Some(Sound::Declined),
+        EndCause::ConnectionLost | EndCause::ServerProblem | EndCause::MediaFailed => Some(Sound::Lost),
+        EndCause::NoAnswer
+        | EndCause::NotReachable
+        | EndCause::NotPermitted
+        | EndCause::IncompatibleOffer => Some(Sound::End),
+        EndCause::Busy
+        | EndCause::Declined
+        | EndCause::Cancelled
+        | EndCause::Missed
+        | EndCause::AnsweredElsewhere
+        | EndCause::Glare => None,
+    }
+}
+
+/// 128 random bits of the system.
+fn random_bytes() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
+    bytes
+}

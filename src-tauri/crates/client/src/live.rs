@@ -1,0 +1,220 @@
+//! What the actor holds for the call that goes on.
+
+use crate::bitrate::{self, Shares};
+use crate::measure::Meter;
+use crate::media_session::MediaSession;
+use crate::peer_task::PeerWork;
+use crate::ringer::Ringer;
+use crate::settings::Limits;
+use crate::snapshot::Receipt;
+use crate::stats::CallStats;
+use crate::verdict::{Judge, Verdict};
+use ahoy_call::{CallId, Constraints, MediaState, Toggle};
+use ahoy_media::units::Bitrate;
+use ahoy_peer::{Peer, PeerStats};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::mpsc;
+
+/// How often the other side is told how the call goes (IM-Suite §4.5).
+pub(crate) const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Without a report of the other side for so long, nothing is known of what it gets.
+const REPORT_STALE: Duration = Duration::from_secs(3);
+
+/// What has become of the devices.
+pub(crate) enum Media {
+    /// Not wanted yet, or already closed.
+    None,
+    /// Wanted as soon as there is a connection.
+    Wanted {
+        send_video: bool,
+        video: bool,
+    },
+    /// A blocking thread is opening the devices.
+    Opening,
+    Running(Box<MediaSession>),
+}
+
+pub(crate) struct Live {
+    pub(crate) call: CallId,
+    pub(crate) began_at: SystemTime,
+    pub(crate) connected_at: Option<SystemTime>,
+    pub(crate) work: Option<mpsc::Sender<PeerWork>>,
+    pub(crate) peer: Option<Arc<Peer>>,
+    pub(crate) media: Media,
+    pub(crate) ringer: Option<Ringer>,
+    pub(crate) muted: bool,
+    /// The user wants the own camera.
+    pub(crate) camera_on: bool,
+    pub(crate) remote_media: MediaState,
+    /// What the other side wishes to receive.
+    pub(crate) remote_limit: Option<Bitrate>,
+    pub(crate) estimate: Bitrate,
+    pub(crate) meter: Meter,
+    pub(crate) judge: Judge,
+    pub(crate) verdict: Verdict,
+    pub(crate) peer_stats: PeerStats,
+    pub(crate) stats: CallStats,
+    pub(crate) connected: bool,
+    next_stats: Option<Instant>,
+    next_levels: Option<Instant>,
+    next_report: Option<Instant>,
+}
+
+/// What is due for a live call.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Due {
+    pub(crate) stats: bool,
+    pub(crate) report: bool,
+}
+
+impl Live {
+    pub(crate) fn new(now: Instant, call: CallId, start_bitrate: Bitrate) -> Self {
+        let judge = Judge::new();
+        let verdict = judge.poll_verdict(now);
+        Self {
+            call,
+            began_at: SystemTime::now(),
+            connected_at: None,
+            work: None,
+            peer: None,
+            media: Media::None,
+            ringer: None,
+            muted: false,
+            camera_on: false,
+            remote_media: MediaState::default(),
+            remote_limit: None,
+            estimate: start_bitrate,
+            meter: Meter::default(),
+            judge,
+            verdict,
+            peer_stats: PeerStats::default(),
+            stats: CallStats::default(),
+            connected: false,
+            next_stats: None,
+            next_levels: None,
+            next_report: None,
+        }
+    }
+
+    /// Gives work to the connection's task; a full queue means that the connection hangs, which its timers end.
+    pub(crate) fn order(&self, work: PeerWork) {
+        let Some(queue) = &self.work else { return };
+        if queue.try_send(work).is_err() {
+            tracing::warn!(call = %self.call, "the connection does not keep up; work for it is dropped");
+        }
+    }
+
+    pub(crate) fn session(&mut self) -> Option<&mut MediaSession> {
+        match &mut self.media {
+            Media::Running(session) => Some(session),
+            Media::None | Media::Wanted { .. } | Media::Opening => None,
+        }
+    }
+
+    pub(crate) fn set_muted(&mut self, muted: bool) {
+        self.muted = muted;
+        if let Some(session) = self.session() {
+            session.set_muted(muted);
+        }
+        self.report_soon();
+    }
+
+    /// What this side sends changed: the other side is told at once (IM-Suite §4.5).
+    pub(crate) fn report_soon(&mut self) {
+        if self.connected {
+            self.next_report = Some(Instant::now());
+        }
+    }
+
+    pub(crate) fn silence(&mut self) {
+        self.ringer = None;
+    }
+
+    pub(crate) fn set_connected(&mut self, now: Instant, stats_interval: Duration) {
+        self.connected = true;
+        self.connected_at.get_or_insert_with(SystemTime::now);
+        self.next_stats.get_or_insert(now + stats_interval);
+        self.next_report = Some(now);
+    }
+
+    pub(crate) fn take_constraints(&mut self, constraints: &Constraints) {
+        self.remote_limit = constraints.max_bandwidth.map(Bitrate::from_bps);
+    }
+
+    /// Sets both encoders to what the network and both sides allow.
+    pub(crate) fn share_bitrate(&mut self, limits: &Limits) -> Shares {
+        let shares = bitrate::split(self.estimate, limits, self.remote_limit);
+        if let Some(session) = self.session() {
+            session.set_bitrates(shares);
+        }
+        shares
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        [self.next_stats, self.next_levels, self.next_report]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// What is due, with the next times set. `levels` is how often a watched window wants levels.
+    pub(crate) fn handle_timeout(
+        &mut self,
+        now: Instant,
+        stats_interval: Duration,
+        levels: Option<Duration>,
+    ) -> Due {
+        let reached = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let due = Due {
+            stats: reached(self.next_stats),
+            report: reached(self.next_report),
+        };
+        if due.stats {
+            self.next_stats = Some(now + stats_interval);
+        }
+        if due.report {
+            self.next_report = Some(now + REPORT_INTERVAL);
+        }
+        self.next_levels = self.next_stats.and(levels).map(|interval| now + interval);
+        due
+    }
+
+    /// What this side sends, for the report.
+    pub(crate) fn media_state(&self) -> MediaState {
+        let toggle = |on| Some(if on { Toggle::On } else { Toggle::Off });
+        MediaState {
+            audio: toggle(!self.muted),
+            video: toggle(self.camera_on),
+            screen: None,
+        }
+    }
+
+    /// Whether the other side gets the sound, by its own receiver reports.
+    pub(crate) fn hears(&self) -> Receipt {
+        if self.muted {
+            return Receipt::NotSending;
+        }
+        receipt(self.connected, &self.peer_stats.audio_out)
+    }
+
+    /// Whether the other side gets the picture.
+    pub(crate) fn sees(&self) -> Receipt {
+        if !self.camera_on {
+            return Receipt::NotSending;
+        }
+        receipt(self.connected, &self.peer_stats.video_out)
+    }
+}
+
+fn receipt(connected: bool, out: &ahoy_peer::OutboundStats) -> Receipt {
+    match &out.remote {
+        _ if !connected => Receipt::Unknown,
+        None => Receipt::Unknown,
+        Some(report) if report.age > REPORT_STALE => Receipt::Unknown,
+        // More than half of it lost is not understood.
+        Some(report) if report.fraction_lost > 0.5 => Receipt::No,
+        Some(_) => Receipt::Yes,
+    }
+}

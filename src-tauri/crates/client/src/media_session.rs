@@ -1,0 +1,525 @@
+//! The devices and the four pipelines of one call.
+//!
+//! Devices are opened on blocking threads, because drivers take their time; the actor is told what came of it. Dropping
+//! the session closes every device and ends every thread.
+
+use crate::bitrate::Shares;
+use crate::client::Pictures;
+use crate::inbox::Inbox;
+use crate::settings::{DeviceChoice, Limits};
+use crate::snapshot::{CameraState, MediaMoment, MicrophoneState};
+use ahoy_call::CallId;
+use ahoy_media::audio::{AudioCapture, AudioInStats, AudioOutStats, AudioPlayout, CaptureSettings};
+use ahoy_media::codec::opus::{OpusDecoder, OpusEncoder};
+use ahoy_media::codec::vpx::{VpxCodec, VpxDecoder, VpxEncoder};
+use ahoy_media::device::{
+    AudioSink, AudioSource, DeviceError, DeviceKind, Devices, VideoRequest, VideoSink, VideoSource,
+};
+use ahoy_media::jitter_buffer::JitterBufferSettings;
+use ahoy_media::spec::DeviceSpec;
+use ahoy_media::synthetic::pattern::PatternSource;
+use ahoy_media::synthetic::silence::{SilentMicrophone, SilentSpeaker};
+use ahoy_media::units::{Resolution, RtpTime};
+use ahoy_media::video::receive::stats::VideoReceiveStats;
+use ahoy_media::video::receive::{VideoReceive, VideoReceiveSetup};
+use ahoy_media::video::screen::SharedScreen;
+use ahoy_media::video::send::stats::VideoSendStats;
+use ahoy_media::video::send::{VideoLimits, VideoSend, VideoSendSetup};
+use ahoy_media::video::vp8::Vp8Format;
+use ahoy_peer::{MediaKind, Peer};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Pictures per second below which nothing is said to arrive.
+const ARRIVING: f64 = 0.5;
+
+/// What opening and running media tells the actor.
+pub(crate) enum MediaNews {
+    Opened(Box<MediaSession>),
+    /// Another device is open and takes over.
+    Replaced(Replacement),
+    /// A device is not what was asked for. `essential`: the call cannot do without.
+    CannotOpen {
+        error: DeviceError,
+        essential: bool,
+    },
+    /// A device that was in use is gone.
+    Lost {
+        kind: DeviceKind,
+        error: DeviceError,
+    },
+    Moment {
+        video: bool,
+        what: MediaMoment,
+        at: Instant,
+    },
+    /// The received picture cannot be decoded without a keyframe.
+    KeyframeWanted,
+}
+
+pub(crate) enum Replacement {
+    Microphone {
+        source: Box<dyn AudioSource>,
+        state: MicrophoneState,
+    },
+    Speaker(Box<dyn AudioSink>),
+    Camera {
+        source: Box<dyn VideoSource>,
+        state: CameraState,
+    },
+}
+
+/// Everything that opening needs, on its way to a blocking thread.
+pub(crate) struct Opening {
+    pub(crate) call: CallId,
+    pub(crate) devices: Arc<dyn Devices>,
+    pub(crate) choice: DeviceChoice,
+    pub(crate) limits: Limits,
+    pub(crate) pictures: Pictures,
+    pub(crate) inbox: Inbox,
+}
+
+/// The running media of a call.
+pub(crate) struct MediaSession {
+    capture: AudioCapture,
+    playout: AudioPlayout,
+    video: Option<VideoPipelines>,
+    microphone: MicrophoneState,
+    played: bool,
+}
+
+struct VideoPipelines {
+    send: VideoSend,
+    receive: VideoReceive,
+    camera: CameraState,
+    remote_is_off: bool,
+}
+
+/// The counters of all pipelines at one moment.
+pub(crate) struct MediaStats {
+    pub(crate) audio_in: AudioInStats,
+    pub(crate) audio_out: AudioOutStats,
+    pub(crate) video: Option<(VideoReceiveStats, VideoSendStats)>,
+    pub(crate) microphone_missing: bool,
+}
+
+impl Opening {
+    /// Opens what the call needs, connects it with the peer connection and tells the actor.
+    pub(crate) fn open_all(self, peer: &Peer, send_video: bool, video: bool, shares: Shares) {
+        match self.open(peer, send_video, video, shares) {
+            Ok(session) => self
+                .inbox
+                .media_opened(&self.call, MediaNews::Opened(Box::new(session))),
+            Err(error) => self.inbox.media_opened(
+                &self.call,
+                MediaNews::CannotOpen {
+                    error,
+                    essential: true,
+                },
+            ),
+        }
+    }
+
+    /// Opens one device to take over from the one in use.
+    pub(crate) fn open_one(self, kind: DeviceKind, spec: &DeviceSpec) {
+        let opened = match kind {
+            DeviceKind::Microphone => self
+                .microphone(spec)
+                .map(|(source, state)| Replacement::Microphone { source, state }),
+            DeviceKind::Speaker => self.speaker(spec).map(Replacement::Speaker),
+            DeviceKind::Camera => self
+                .camera(spec)
+                .map(|(source, state)| Replacement::Camera { source, state }),
+            // A screen is fixed for a call; the next call takes the new one.
+            DeviceKind::Screen => return,
+        };
+        let news = match opened {
+            Ok(replacement) => MediaNews::Replaced(replacement),
+            Err(error) => MediaNews::CannotOpen {
+                error,
+                essential: false,
+            },
+        };
+        self.inbox.media_opened(&self.call, news);
+    }
+
+    fn open(
+        &self,
+        peer: &Peer,
+        send_video: bool,
+        video: bool,
+        shares: Shares,
+    ) -> Result<MediaSession, DeviceError> {
+        let playout = self.open_playout(peer)?;
+        let (capture, microphone) = self.open_capture(peer, shares)?;
+        let video = if video {
+            Some(self.open_video(peer, send_video, shares)?)
+        } else {
+            None
+        };
+        Ok(MediaSession {
+            capture,
+            playout,
+            video,
+            microphone,
+            played: false,
+        })
+    }
+
+    fn open_playout(&self, peer: &Peer) -> Result<AudioPlayout, DeviceError> {
+        let decoder = OpusDecoder::new().map_err(|error| unusable(DeviceKind::Speaker, &error))?;
+        let sink = self.speaker(&self.choice.speaker)?;
+        let failed = self.loss_reporter(DeviceKind::Speaker);
+        let playout = AudioPlayout::start(sink, Box::new(decoder), JitterBufferSettings::default(), failed)?;
+        let inlet = playout.inlet();
+        let mut first = self.moment(false, MediaMoment::FirstReceived);
+        peer.set_receiver(
+            MediaKind::Audio,
+            Box::new(move |packet| {
+                first();
+                // A full queue is counted by the pipeline.
+                inlet.push(packet);
+            }),
+        );
+        Ok(playout)
+    }
+
+    fn open_capture(
+        &self,
+        peer: &Peer,
+        shares: Shares,
+    ) -> Result<(AudioCapture, MicrophoneState), DeviceError> {
+        let encoder =
+            OpusEncoder::new(shares.audio).map_err(|error| unusable(DeviceKind::Microphone, &error))?;
+        let (source, state) = self.microphone(&self.choice.microphone)?;
+        let settings = CaptureSettings {
+            first_rtp_time: RtpTime::new(random_u32()),
+            bitrate: shares.audio,
+            muted: false,
+        };
+        let out = peer.audio_out();
+        let mut first = self.moment(false, MediaMoment::FirstSent);
+        let frames = move |frame| {
+            let sent = out.try_send(frame);
+            if sent {
+                first();
+            }
+            sent
+        };
+        let failed = self.loss_reporter(DeviceKind::Microphone);
+        Ok((
+            AudioCapture::start(source, Box::new(encoder), settings, frames, failed)?,
+            state,
+        ))
+    }
+
+    fn open_video(
+        &self,
+        peer: &Peer,
+        send_video: bool,
+        shares: Shares,
+    ) -> Result<VideoPipelines, DeviceError> {
+        let receive = self.open_receive(peer)?;
+        let (source, camera) = if send_video {
+            let (source, state) = self.camera(&self.choice.camera)?;
+            (Some(source), state)
+        } else {
+            (None, CameraState::Off)
+        };
+        let size = resolution(&self.limits);
+        let encoder = VpxEncoder::new(VpxCodec::Vp8, size, shares.video, self.limits.frame_rate)
+            .map_err(|error| unusable(DeviceKind::Camera, &error))?;
+        let (out, ready) = (peer.video_out(), peer.video_out());
+        let mut first = self.moment(true, MediaMoment::FirstSent);
+        let setup = VideoSendSetup {
+            encoder: Box::new(encoder),
+            limits: VideoLimits {
+                bitrate: shares.video,
+                resolution: size,
+                frame_rate: self.limits.frame_rate,
+            },
+            preview: Some(Box::new(SharedScreen::new(self.pictures.local.clone()))),
+            ready: Box::new(move || ready.ready()),
+            send: Box::new(move |frame| {
+                let sent = out.try_send(frame);
+                if sent {
+                    first();
+                }
+                sent
+            }),
+            on_device_failure: Box::new(self.loss_reporter(DeviceKind::Camera)),
+        };
+        let send = VideoSend::start(setup, source).map_err(|error| unusable(DeviceKind::Camera, &error))?;
+        Ok(VideoPipelines {
+            send,
+            receive,
+            camera,
+            remote_is_off: false,
+        })
+    }
+
+    fn open_receive(&self, peer: &Peer) -> Result<VideoReceive, DeviceError> {
+        let screen: Box<dyn VideoSink> = match &self.choice.screen {
+            DeviceSpec::Default => Box::new(SharedScreen::new(self.pictures.remote.clone())),
+            other => self.devices.screen(other)?,
+        };
+        let (inbox, call) = (self.inbox.clone(), self.call.clone());
+        let mut rendered = self.moment(true, MediaMoment::FirstRendered);
+        let setup = VideoReceiveSetup {
+            format: Vp8Format,
+            decoder: Box::new(VpxDecoder::new(VpxCodec::Vp8)),
+            screen,
+            request_keyframe: Box::new(move |_| inbox.media(&call, MediaNews::KeyframeWanted)),
+            on_first_rendered: Box::new(move |_| rendered()),
+        };
+        let receive = VideoReceive::start(setup).map_err(|error| unusable(DeviceKind::Screen, &error))?;
+        let packets = receive.packets();
+        let mut first = self.moment(true, MediaMoment::FirstReceived);
+        peer.set_receiver(
+            MediaKind::Video,
+            Box::new(move |packet| {
+                first();
+                // A full queue is counted by the pipeline.
+                packets.try_send(packet);
+            }),
+        );
+        Ok(receive)
+    }
+
+    fn microphone(&self, spec: &DeviceSpec) -> Result<(Box<dyn AudioSource>, MicrophoneState), DeviceError> {
+        match self.devices.microphone(spec) {
+            Ok(source) => Ok((source, MicrophoneState::Ok)),
+            Err(error) if self.choice.fall_back => {
+                self.say_fallen_back(error);
+                Ok((Box::new(SilentMicrophone::new()), MicrophoneState::Missing))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn speaker(&self, spec: &DeviceSpec) -> Result<Box<dyn AudioSink>, DeviceError> {
+        match self.devices.speaker(spec) {
+            Err(error) if self.choice.fall_back => {
+                self.say_fallen_back(error);
+                Ok(Box::new(SilentSpeaker::new()))
+            }
+            result => result,
+        }
+    }
+
+    fn camera(&self, spec: &DeviceSpec) -> Result<(Box<dyn VideoSource>, CameraState), DeviceError> {
+        let wanted = VideoRequest {
+            resolution: resolution(&self.limits),
+            frame_rate: self.limits.frame_rate,
+        };
+        match self.devices.camera(spec, wanted) {
+            Ok(source) => Ok((source, CameraState::On)),
+            Err(error) if self.choice.fall_back => {
+                self.say_fallen_back(error);
+                let pattern = PatternSource::nearest(wanted.resolution, wanted.frame_rate);
+                Ok((Box::new(pattern), CameraState::TestPicture))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn say_fallen_back(&self, error: DeviceError) {
+        self.inbox.media_opened(
+            &self.call,
+            MediaNews::CannotOpen {
+                error,
+                essential: false,
+            },
+        );
+    }
+
+    /// Tells the actor once, from whatever thread sees it first.
+    fn moment(&self, video: bool, what: MediaMoment) -> impl FnMut() + Send + 'static {
+        let mut untold = Some((self.inbox.clone(), self.call.clone()));
+        move || {
+            if let Some((inbox, call)) = untold.take() {
+                inbox.media(
+                    &call,
+                    MediaNews::Moment {
+                        video,
+                        what,
+                        at: Instant::now(),
+                    },
+                );
+            }
+        }
+    }
+
+    fn loss_reporter(&self, kind: DeviceKind) -> impl FnMut(DeviceError) + Send + 'static {
+        let (inbox, call) = (self.inbox.clone(), self.call.clone());
+        move |error| inbox.media(&call, MediaNews::Lost { kind, error })
+    }
+}
+
+impl MediaSession {
+    pub(crate) fn set_muted(&self, muted: bool) {
+        self.capture.set_muted(muted);
+    }
+
+    pub(crate) fn set_bitrates(&self, shares: Shares) {
+        self.capture.set_bitrate(shares.audio);
+        if let Some(video) = &self.video {
+            video.send.set_bitrate(shares.video);
+        }
+    }
+
+    /// `fraction` 0..1 as the other side reports it.
+    pub(crate) fn set_expected_loss(&self, fraction: f32) {
+        self.capture.set_expected_loss(fraction);
+    }
+
+    pub(crate) fn set_round_trip(&self, rtt: Duration) {
+        if let Some(video) = &self.video {
+            video.receive.set_round_trip(rtt);
+        }
+    }
+
+    pub(crate) fn request_keyframe(&self) {
+        if let Some(video) = &self.video {
+            video.send.request_keyframe();
+        }
+    }
+
+    pub(crate) fn close_camera(&mut self) {
+        if let Some(video) = &mut self.video {
+            video.send.set_enabled(false);
+            video.camera = CameraState::Off;
+        }
+    }
+
+    /// Takes a device that was opened. A camera that is no longer wanted is closed again.
+    pub(crate) fn replace(&mut self, replacement: Replacement, camera_wanted: bool) {
+        match replacement {
+            Replacement::Microphone { source, state } => {
+                self.microphone = state;
+                self.capture.replace_source(source);
+            }
+            Replacement::Speaker(sink) => self.playout.replace_sink(sink),
+            Replacement::Camera { source, state } => {
+                let Some(video) = self.video.as_mut().filter(|_| camera_wanted) else {
+                    return;
+                };
+                match video.send.replace_source(source) {
+                    Ok(()) => video.camera = state,
+                    Err(error) => tracing::warn!(%error, "no thread for the camera"),
+                }
+            }
+        }
+    }
+
+    /// The other side says whether it sends its camera; a gap on purpose is no freeze.
+    pub(crate) fn set_remote_video(&mut self, on: bool) {
+        if let Some(video) = &mut self.video {
+            if !on && !video.remote_is_off {
+                video.receive.handle_pause();
+            }
+            video.remote_is_off = !on;
+        }
+    }
+
+    pub(crate) fn pictures_arrive(&self) -> bool {
+        self.video.as_ref().is_some_and(|video| {
+            !video.remote_is_off && video.receive.stats(Instant::now()).frames_per_second > ARRIVING
+        })
+    }
+
+    /// When the first sound was played, told once.
+    pub(crate) fn take_first_played(&mut self) -> Option<Instant> {
+        if self.played {
+            return None;
+        }
+        let at = self.playout.stats().first_played_at?;
+        self.played = true;
+        Some(at)
+    }
+
+    /// What is heard from the other side and what the microphone hears, 0..1.
+    pub(crate) fn levels(&self) -> (f32, f32) {
+        (
+            self.playout.stats().audio_level,
+            self.capture.stats().captured_level,
+        )
+    }
+
+    pub(crate) fn microphone_state(&self) -> MicrophoneState {
+        self.microphone
+    }
+
+    pub(crate) fn camera_state(&self) -> CameraState {
+        self.video.as_ref().map_or(CameraState::Off, |video| video.camera)
+    }
+
+    pub(crate) fn stats(&self, now: Instant) -> MediaStats {
+        MediaStats {
+            audio_in: self.playout.stats(),
+            audio_out: self.capture.stats(),
+            video: self
+                .video
+                .as_ref()
+                .map(|video| (video.receive.stats(now), video.send.stats(now))),
+            microphone_missing: self.microphone == MicrophoneState::Missing,
+        }
+    }
+}
+
+/// The stable code under which a window explains a device error.
+pub(crate) fn notice_code(error: &DeviceError) -> &'static str {
+    match error {
+        DeviceError::NotFound { kind, .. } => {
+            by_kind(*kind, ["no_microphone", "no_speaker", "no_camera", "no_screen"])
+        }
+        DeviceError::PermissionDenied(kind) => by_kind(
+            *kind,
+            [
+                "microphone_denied",
+                "speaker_denied",
+                "camera_denied",
+                "screen_denied",
+            ],
+        ),
+        DeviceError::Busy(kind) => by_kind(
+            *kind,
+            ["microphone_busy", "speaker_busy", "camera_busy", "screen_busy"],
+        ),
+        DeviceError::Lost(_) => "device_lost",
+        DeviceError::Unusable { kind, .. } => by_kind(
+            *kind,
+            [
+                "microphone_unusable",
+                "speaker_unusable",
+                "camera_unusable",
+                "screen_unusable",
+            ],
+        ),
+    }
+}
+
+fn by_kind(kind: DeviceKind, codes: [&'static str; 4]) -> &'static str {
+    match kind {
+        DeviceKind::Microphone => codes[0],
+        DeviceKind::Speaker => codes[1],
+        DeviceKind::Camera => codes[2],
+        DeviceKind::Screen => codes[3],
+    }
+}
+
+fn unusable(kind: DeviceKind, why: &impl std::fmt::Display) -> DeviceError {
+    DeviceError::Unusable {
+        kind,
+        why: why.to_string(),
+    }
+}
+
+fn resolution(limits: &Limits) -> Resolution {
+    Resolution::new(limits.resolution.width, limits.resolution.height)
+}
+
+/// RFC 3550 §5.1: the first timestamp is random.
+fn random_u32() -> u32 {
+    getrandom::u32().expect("the system gives random numbers")
+}

@@ -1,0 +1,137 @@
+//! What the two sides tell each other about a call that is up (IM-Suite §4.5), and the once-a-second look at it.
+
+use crate::actor::Actor;
+use crate::measure;
+use crate::peer_task::PeerWork;
+use crate::snapshot::{ClientEvent, MediaMoment};
+use ahoy_call::{NetworkStats, Report, Signal, Toggle};
+use ahoy_peer::PeerStats;
+use std::time::{Duration, Instant};
+
+impl Actor {
+    pub(crate) fn handle_live_time(&mut self, now: Instant) {
+        let levels = self.level_interval();
+        let interval = self.settings.stats_interval;
+        let Some(live) = &mut self.live else { return };
+        let due = live.handle_timeout(now, interval, levels);
+        let played = live.session().and_then(|session| session.take_first_played());
+        if due.stats {
+            live.order(PeerWork::Stats);
+        }
+        if due.report {
+            self.send_report();
+        }
+        if let Some(at) = played {
+            self.tell(ClientEvent::Media {
+                video: false,
+                what: MediaMoment::FirstRendered,
+                at,
+            });
+        }
+    }
+
+    /// Joins the connection's counters with those of the media and judges them.
+    pub(crate) fn handle_stats(&mut self, now: Instant, peer: PeerStats) {
+        let limits = self.settings.limits.clone();
+        let Some(live) = &mut self.live else { return };
+        let shares = live.share_bitrate(&limits);
+        let media = live.session().map(|session| session.stats(now));
+        let stats = live.meter.measure(now, &peer, media.as_ref(), shares);
+        if let Some(session) = live.session() {
+            session.set_expected_loss(stats.transport.loss_out.unwrap_or(0.0) as f32);
+            session.set_round_trip(Duration::from_secs_f64(stats.transport.rtt.unwrap_or(0.0)));
+        }
+        let media_in_age = live.meter.media_in_age(now);
+        let sample = measure::sample(&stats, &peer, media.as_ref(), media_in_age, live.connected);
+        live.judge.handle_sample(now, sample);
+        live.peer_stats = peer;
+        live.stats = stats.clone();
+        let verdict = live.judge.poll_verdict(now);
+        let changed = verdict != live.verdict;
+        live.verdict = verdict.clone();
+        self.tell(ClientEvent::Stats(Box::new(stats)));
+        if changed {
+            self.tell(ClientEvent::Verdict(verdict));
+        }
+    }
+
+    fn send_report(&mut self) {
+        let Some(live) = &self.live else { return };
+        if !live.connected {
+            return;
+        }
+        let stats = &live.stats;
+        let ms = |seconds: Option<f64>| seconds.map(|seconds| (seconds * 1e6).round() / 1e3);
+        let video = stats.video_in.as_ref();
+        let network = NetworkStats {
+            packet_loss: stats.transport.loss_in,
+            jitter: ms(stats.audio_in.jitter),
+            rtt: ms(stats.transport.rtt),
+            bitrate_in: Some(stats.audio_in.bitrate + video.map_or(0, |video| video.bitrate)),
+            bitrate_out: Some(
+                stats.audio_out.bitrate + stats.video_out.as_ref().map_or(0, |video| video.bitrate),
+            ),
+            available_out: stats.transport.available_outgoing_bitrate,
+            fps: video.map(|video| video.frames_per_second),
+            resolution: video
+                .filter(|video| video.frame_width > 0)
+                .map(|video| ahoy_call::Resolution {
+                    width: video.frame_width,
+                    height: video.frame_height,
+                }),
+        };
+        let known = stats.transport.rtt.is_some();
+        let report = Report {
+            connected: true,
+            duration: live.connected_at.and_then(|at| at.elapsed().ok()),
+            audio_quality: known.then(|| measure::audio_quality(stats)).flatten(),
+            video_quality: known.then(|| measure::video_quality(stats)).flatten(),
+            network: known.then_some(network),
+            media: Some(live.media_state()),
+        };
+        let signal = Signal::Report {
+            call: live.call.clone(),
+            report,
+        };
+        self.send_signal(signal);
+    }
+
+    /// Keeps what the other side says of itself and wishes for.
+    pub(crate) fn note_report(&mut self, signal: &Signal) {
+        match signal {
+            Signal::Offer(offer) => {
+                self.pending_limit = Some((offer.call.clone(), offer.constraints.clone()))
+            }
+            Signal::Answer {
+                call,
+                constraints: Some(constraints),
+                ..
+            } => {
+                self.pending_limit = Some((call.clone(), constraints.clone()));
+            }
+            Signal::Report { call, report } => {
+                let Some(live) = self.live.as_mut().filter(|live| live.call == *call) else {
+                    return;
+                };
+                if let Some(media) = report.media {
+                    live.remote_media = media;
+                    if let (Some(session), Some(video)) = (live.session(), media.video) {
+                        session.set_remote_video(video == Toggle::On);
+                    }
+                }
+            }
+            Signal::Answer { .. }
+            | Signal::Ringing { .. }
+            | Signal::AnsweredElsewhere { .. }
+            | Signal::Candidate { .. }
+            | Signal::End { .. }
+            | Signal::Refused { .. }
+            | Signal::Renegotiate { .. } => {}
+        }
+        if let (Some(live), Some((call, constraints))) = (&mut self.live, &self.pending_limit)
+            && live.call == *call
+        {
+            live.take_constraints(constraints);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What is heard around a call: ringing, ringback, and how it ended. Never part of the sent signal.
+//!
+//! A thread `ringer` owns the speaker for as long as there is something to hear and stops within a tick of being told.
+
+use ahoy_media::audio::resample::ToDevice;
+use ahoy_media::device::{DeviceError, DeviceKind, Devices};
+use ahoy_media::sounds::{Repeats, Sound};
+use ahoy_media::spec::DeviceSpec;
+use ahoy_media::units::SampleRate;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+/// How often the thread looks after the speaker.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Kept in the speaker's queue; with the tick it is how late a sound stops (promised: 100 ms).
+const AHEAD: Duration = Duration::from_millis(60);
+
+/// One thread that plays; dropping it stops the sound.
+pub(crate) struct Ringer {
+    _stop: Sender<()>,
+}
+
+impl Ringer {
+    /// Plays a sound as often as it is meant to be.
+    pub(crate) fn start(devices: Arc<dyn Devices>, spec: DeviceSpec, sound: Sound) -> Self {
+        let (stop_tx, stop_rx) = channel();
+        spawn(move || play(&*devices, &spec, sound, &stop_rx));
+        Self { _stop: stop_tx }
+    }
+
+    /// Plays a sound to its end, with nobody to stop it.
+    pub(crate) fn play_out(devices: Arc<dyn Devices>, spec: DeviceSpec, sound: Sound) {
+        spawn(move || {
+            let (_stop_tx, stop_rx) = channel();
+            play(&*devices, &spec, sound, &stop_rx)
+        });
+    }
+}
+
+fn spawn(play: impl FnOnce() -> Result<(), DeviceError> + Send + 'static) {
+    let thread = std::thread::Builder::new()
+        .name("ringer".to_owned())
+        .spawn(move || {
+            if let Err(error) = play() {
+                tracing::debug!(%error, "a sound is not heard");
+            }
+        });
+    if let Err(error) = thread {
+        tracing::warn!(%error, "no thread for a sound");
+    }
+}
+
+fn play(
+    devices: &dyn Devices,
+    spec: &DeviceSpec,
+    sound: Sound,
+    stop: &Receiver<()>,
+) -> Result<(), DeviceError> {
+    let mut speaker = devices.speaker(spec)?;
+    let format = speaker.format();
+    let unusable = |why: String| DeviceError::Unusable {
+        kind: DeviceKind::Speaker,
+        why,
+    };
+    let mut convert = ToDevice::new(format).map_err(|error| unusable(error.to_string()))?;
+    let ahead = format.rate.samples_in(AHEAD);
+    let chunk = SampleRate::HZ_48000.samples_in(TICK);
+    let begun = Instant::now();
+    let mut interleaved = Vec::new();
+    for round in 0.. {
+        let over = match sound.repeats() {
+            Repeats::Times(times) => round >= times,
+            Repeats::For(limit) => begun.elapsed() >= limit,
+            Repeats::UntilStopped => false,
+        };
+        if over {
+            break;
+        }
+        for part in sound.samples(round).chunks(chunk) {
+            while speaker.queued(Instant::now())? > ahead {
+                if told_to_stop(stop) {
+                    return Ok(());
+                }
+            }
+            interleaved.clear();
+            convert.convert(part, &mut interleaved);
+            speaker.write(Instant::now(), &interleaved)?;
+        }
+    }
+    // The last samples are let out.
+    while speaker.queued(Instant::now())? > 0 && !told_to_stop(stop) {}
+    Ok(())
+}
+
+/// Waits a tick, which is how this thread is paced, or for the word to stop.
+fn told_to_stop(stop: &Receiver<()>) -> bool {
+    !matches!(stop.recv_timeout(TICK), Err(RecvTimeoutError::Timeout))
+}

@@ -1,0 +1,77 @@
+//! What a client is told at its start. No globals, no environment: the shell or the command line fills this in.
+
+use ahoy_call::Resolution;
+use ahoy_media::spec::DeviceSpec;
+use ahoy_media::units::Bitrate;
+use ahoy_peer::IceServer;
+use ahoy_signaling::Secret;
+use std::time::Duration;
+
+/// How a user proves who he is.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// A JWT, opaque to the client.
+    Token(Secret),
+    /// Exchanged for a token by the server's login.
+    Password { name: String, password: Secret },
+}
+
+/// Which devices a call uses.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeviceChoice {
+    pub microphone: DeviceSpec,
+    pub speaker: DeviceSpec,
+    pub camera: DeviceSpec,
+    pub screen: DeviceSpec,
+    /// Where ringing is heard; `None` = nowhere.
+    pub ring: Option<DeviceSpec>,
+    /// A missing microphone becomes silence and a missing camera the test picture, with a notice, instead of a failure.
+    pub fall_back: bool,
+}
+
+/// What this side wishes to receive, and never exceeds in sending.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    pub max_bandwidth: Bitrate,
+    pub min_bandwidth: Bitrate,
+    pub resolution: Resolution,
+    /// Frames per second.
+    pub frame_rate: u32,
+}
+
+impl Default for Limits {
+    /// 720p30 at 2.5 Mbit/s: what the reference client uses for one picture of that size.
+    fn default() -> Self {
+        Self {
+            max_bandwidth: Bitrate::from_kbps(2500),
+            min_bandwidth: Bitrate::from_kbps(64),
+            resolution: Resolution {
+                width: 1280,
+                height: 720,
+            },
+            frame_rate: 30,
+        }
+    }
+}
+
+/// Everything a client needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `ws://…/ws` or `wss://…/ws`.
+    pub server: String,
+    pub credentials: Credentials,
+    /// Stable per installation: `[A-Za-z0-9_-]{1,64}` (IM-Suite §1.6).
+    pub device_id: String,
+    /// Plain `ws://` to other machines is allowed.
+    pub insecure_server: bool,
+    pub devices: DeviceChoice,
+    pub limits: Limits,
+    pub ice_servers: Vec<IceServer>,
+    pub relay_only: bool,
+    /// Loopback addresses are candidates too: both sides may be on one machine.
+    pub loopback: bool,
+    /// Answer every call by itself, as offered, with no ringing: the Echo contact.
+    pub auto_answer: bool,
+    /// How often statistics are told.
+    pub stats_interval: Duration,
+}

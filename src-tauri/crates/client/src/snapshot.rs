@@ -1,0 +1,260 @@
+//! What a client shows and says, and what it is told.
+
+use crate::stats::CallStats;
+use crate::verdict::{Telltale, Verdict};
+use ahoy_call::{CallEnd, CallId, CallState, Party, UserId};
+use ahoy_media::device::DeviceKind;
+use ahoy_media::spec::DeviceSpec;
+use std::time::{Duration, Instant, SystemTime};
+
+/// What a user wants.
+#[derive(Debug, Clone)]
+pub enum Command {
+    PlaceCall {
+        to: Party,
+        video: bool,
+    },
+    Accept {
+        video: bool,
+    },
+    Decline,
+    /// Declines with `user_busy`.
+    Busy,
+    HangUp,
+    SetMuted(bool),
+    SetCamera(bool),
+    /// Uses another microphone, speaker, camera or screen from now on.
+    SetDevice(DeviceKind, DeviceSpec),
+    /// Stops the ringing sound, not the call.
+    Silence,
+    /// Connects now instead of after the wait.
+    RetryNow,
+    DismissEnded,
+    DismissNotice(u64),
+}
+
+/// A command that was not accepted. It never means that a call failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandRefused {
+    #[error("there is a call already")]
+    AlreadyInCall,
+    #[error("there is no such call")]
+    NoCall,
+    #[error("not possible in this state of the call")]
+    WrongState,
+    #[error("you cannot call yourself")]
+    SelfCall,
+    #[error("not signed in")]
+    NotSignedIn,
+    #[error("the client has stopped")]
+    Stopped,
+}
+
+impl CommandRefused {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            CommandRefused::AlreadyInCall => "already_in_call",
+            CommandRefused::NoCall => "no_call",
+            CommandRefused::WrongState => "wrong_state",
+            CommandRefused::SelfCall => "self_call",
+            CommandRefused::NotSignedIn => "not_signed_in",
+            CommandRefused::Stopped => "stopped",
+        }
+    }
+}
+
+/// Everything there is to show.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub server: ServerState,
+    pub me: Option<Party>,
+    /// The other users of the server, in order of their ids.
+    pub people: Vec<Person>,
+    pub call: Option<LiveCall>,
+    /// The last call, until it is dismissed or another begins.
+    pub ended: Option<EndedCall>,
+    /// Newest first, at most [`Snapshot::RECENT`].
+    pub recent: Vec<RecentCall>,
+    pub notices: Vec<Notice>,
+}
+
+impl Snapshot {
+    /// How many recent calls are remembered.
+    pub const RECENT: usize = 50;
+}
+
+/// The way to the server.
+#[derive(Debug, Clone)]
+pub struct ServerState {
+    pub url: String,
+    pub phase: Phase,
+    pub problem: Option<Problem>,
+    /// When the next attempt is made.
+    pub retry_at: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Not connected and not trying.
+    SignedOut,
+    Connecting,
+    Ready,
+    /// Waiting for the next attempt.
+    Offline,
+}
+
+/// What keeps the client from its server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Stable: `server_silent`, `token_wrong`, `token_expired`, `credentials_wrong`, `banned`, `certificate`,
+    /// `insecure_server`, `replaced`, `calls_unsupported`, `not_a_server`, `internal`.
+    pub code: &'static str,
+    /// Small print for support.
+    pub detail: String,
+}
+
+/// Another user of the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    pub id: UserId,
+    pub name: String,
+    pub presence: Presence,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    Ready,
+    InCall,
+    Offline,
+    Unknown,
+}
+
+/// The call that goes on.
+#[derive(Debug, Clone)]
+pub struct LiveCall {
+    pub call: CallId,
+    pub peer: Party,
+    pub peer_name: Option<String>,
+    pub outgoing: bool,
+    pub video: bool,
+    pub state: CallState,
+    pub began_at: SystemTime,
+    pub connected_at: Option<SystemTime>,
+    pub muted: bool,
+    pub microphone: MicrophoneState,
+    pub camera: CameraState,
+    /// The other side says that it is muted.
+    pub remote_muted: Option<bool>,
+    /// Pictures of the other side arrive.
+    pub remote_video: Option<bool>,
+    pub hears: Receipt,
+    pub sees: Receipt,
+    pub telltale: Telltale,
+    pub verdict: Verdict,
+    pub path: PathKind,
+    /// 0..1, what the other side sends.
+    pub level_in: f32,
+    /// 0..1, what the microphone hears.
+    pub level_out: f32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MicrophoneState {
+    Ok,
+    /// None was found: silence is sent.
+    Missing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CameraState {
+    Off,
+    On,
+    /// None was found: the test picture is sent.
+    TestPicture,
+}
+
+/// Whether the other side gets what is sent, as it reports itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receipt {
+    Yes,
+    No,
+    /// No report for three seconds.
+    Unknown,
+    NotSending,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathKind {
+    Direct,
+    Relay,
+    Unknown,
+}
+
+/// How the last call ended.
+#[derive(Debug, Clone)]
+pub struct EndedCall {
+    pub call: CallId,
+    pub peer: Party,
+    pub peer_name: Option<String>,
+    pub outgoing: bool,
+    pub video: bool,
+    pub end: CallEnd,
+}
+
+#[derive(Debug, Clone)]
+pub struct RecentCall {
+    pub ended: EndedCall,
+    pub at: SystemTime,
+}
+
+/// Something a person should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub id: u64,
+    /// Stable: `no_microphone`, `no_camera`, `no_speaker`, `microphone_busy`, `device_lost`, …
+    pub code: &'static str,
+    pub detail: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MediaMoment {
+    FirstSent,
+    FirstReceived,
+    FirstRendered,
+}
+
+/// One thing that happened, in order.
+#[derive(Debug, Clone)]
+pub enum ClientEvent {
+    SignedIn {
+        me: Party,
+    },
+    /// Not signed in and no further attempt is made.
+    SignInFailed {
+        problem: Problem,
+    },
+    /// The way to the server is lost or back; calls go on.
+    ServerLost {
+        problem: Problem,
+        retry_in: Option<Duration>,
+    },
+    Incoming {
+        call: CallId,
+        from: Party,
+        video: bool,
+    },
+    State {
+        call: CallId,
+        state: CallState,
+    },
+    Media {
+        video: bool,
+        what: MediaMoment,
+        at: Instant,
+    },
+    Stats(Box<CallStats>),
+    Verdict(Verdict),
+    Notice(Notice),
+    Ended(EndedCall),
+}

@@ -1,0 +1,145 @@
+//! One call's statistics, once a second, in the names and units of W3C webrtc-stats where one exists.
+//!
+//! `None` means "not known", never "zero".
+
+use serde::Serialize;
+
+/// What `stats` prints (the headless client's contract).
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct CallStats {
+    pub audio_in: AudioIn,
+    pub audio_out: AudioOut,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video_in: Option<VideoIn>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video_out: Option<VideoOut>,
+    pub transport: Transport,
+    pub latency_ms: Latency,
+    pub process: Process,
+    /// Seconds of the last interval in which the received picture stood still.
+    #[serde(skip)]
+    pub froze_for_s: f64,
+}
+
+/// Received sound. Samples are per channel at 48 kHz, delays are seconds.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AudioIn {
+    pub packets_received: u64,
+    pub packets_lost: i64,
+    pub jitter: Option<f64>,
+    pub jitter_buffer_delay: f64,
+    pub jitter_buffer_target_delay: f64,
+    pub jitter_buffer_emitted_count: u64,
+    pub concealed_samples: u64,
+    pub silent_concealed_samples: u64,
+    pub concealment_events: u64,
+    pub inserted_samples_for_deceleration: u64,
+    pub removed_samples_for_acceleration: u64,
+    pub fec_packets_received: u64,
+    pub total_samples_received: u64,
+    /// 0..1.
+    pub audio_level: f32,
+    /// Bits per second over the last interval.
+    pub bitrate: u64,
+}
+
+/// Sent sound.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AudioOut {
+    pub packets_sent: u64,
+    pub bytes_sent: u64,
+    pub bitrate: u64,
+    pub target_bitrate: u64,
+    pub audio_level: f32,
+    /// Fraction 0..1 that the encoder protects against.
+    pub expected_loss: f64,
+}
+
+/// Received pictures.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VideoIn {
+    pub frames_received: u64,
+    pub frames_decoded: u64,
+    pub frames_dropped: u64,
+    pub key_frames_decoded: u64,
+    pub freeze_count: u64,
+    /// Seconds.
+    pub total_freezes_duration: f64,
+    pub frame_width: u32,
+    pub frame_height: u32,
+    pub frames_per_second: f64,
+    pub nack_count: u64,
+    pub pli_count: u64,
+    pub retransmitted_packets_received: u64,
+    /// Seconds, all frames together.
+    pub jitter_buffer_delay: f64,
+    pub bitrate: u64,
+    pub codec: Option<String>,
+}
+
+/// Sent pictures.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VideoOut {
+    pub frames_encoded: u64,
+    pub key_frames_encoded: u64,
+    pub frame_width: u32,
+    pub frame_height: u32,
+    pub frames_per_second: f64,
+    pub bitrate: u64,
+    pub target_bitrate: u64,
+    /// `none`, `cpu`, `bandwidth` or `other`.
+    pub quality_limitation_reason: String,
+    pub nack_count: u64,
+    pub pli_count: u64,
+    pub retransmitted_packets_sent: u64,
+    pub encoder: Option<String>,
+}
+
+/// The way between the two sides.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Transport {
+    /// Seconds.
+    pub rtt: Option<f64>,
+    /// Bits per second.
+    pub available_outgoing_bitrate: Option<u64>,
+    /// Fraction 0..1 of the last interval.
+    pub loss_in: Option<f64>,
+    /// Fraction 0..1 as the other side reports it.
+    pub loss_out: Option<f64>,
+    pub local: Option<String>,
+    pub remote: Option<String>,
+    /// `host`, `srflx`, `prflx` or `relay`: the weaker of the two ends.
+    pub path: Option<String>,
+    pub relay_protocol: Option<String>,
+    pub dtls_state: Option<String>,
+    pub srtp_cipher: Option<String>,
+}
+
+/// Where the delay of sound and picture comes from, milliseconds. Only what is measured is filled.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Latency {
+    pub capture: Option<f64>,
+    pub process: Option<f64>,
+    pub encode: Option<f64>,
+    pub pacer: Option<f64>,
+    pub network: Option<f64>,
+    pub jitter_buffer: Option<f64>,
+    pub decode: Option<f64>,
+    pub playout: Option<f64>,
+    pub total: Option<f64>,
+}
+
+/// What the whole process uses.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Process {
+    /// Processor time since the start, seconds.
+    pub cpu_s: Option<f64>,
+    pub rss_bytes: Option<u64>,
+    pub pss_bytes: Option<u64>,
+    pub threads: Option<u64>,
+}
