@@ -223,11 +223,12 @@ impl Negotiation {
         };
         if local.sender.is_none() {
             let track = Arc::clone(&local.track);
-            let sender = connection
-                .add_track(track)
-                .await
-                .map_err(|error| PeerError::failed("add a track", error))?;
-            local.sender = Some(sender);
+            match connection.add_track(track).await {
+                Ok(sender) => local.sender = Some(sender),
+                // The other side offers this kind with none of our codecs: the answer goes without it.
+                Err(Error::ErrRTPTransceiverCodecUnsupported) => {}
+                Err(error) => return Err(PeerError::failed("add a track", error)),
+            }
         }
         Ok(())
     }

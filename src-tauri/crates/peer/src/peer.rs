@@ -14,6 +14,7 @@ use crate::sockets::CountedRuntime;
 use crate::stats::PeerStats;
 use crate::streams::{LocalStreams, first_codec};
 use crate::track_out::{Packetizer, TrackOut};
+use crate::transport_stats;
 use ahoy_call::Candidate;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -272,11 +273,7 @@ impl Peer {
             out.frames_dropped = sender.dropped();
             out.send_errors += gate.refused() + gate.handed().saturating_sub(reached_the_wire);
         }
-        let report = inner
-            .connection
-            .get_stats(now, webrtc::peer_connection::StatsSelector::None)
-            .await;
-        stats.transport = crate::transport_stats::read(&report);
+        stats.transport = transport_stats::read(&*inner.connection, now).await;
         stats.transport.available_outgoing_bitrate = Some(inner.outlet.target());
         stats.transport.socket_send_errors = inner.socket_send_errors.load(Ordering::Relaxed);
         stats

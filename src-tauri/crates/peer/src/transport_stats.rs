@@ -1,27 +1,33 @@
-//! The transport's numbers out of the library's report: those of them that are right.
+//! The transport's numbers out of the library's report and its ICE transport.
+//!
+//! The report names the candidates of the selected pair by ids that none of its own entries has, and candidates out of a
+//! description or a check are not in it at all; the ICE transport has them.
 
 use crate::stats::{CandidateType, SelectedCandidate, TransportStats};
-use rtc::statistics::stats::ice_candidate::RTCIceCandidateStats;
+use rtc::peer_connection::transport::RTCIceCandidate;
 use std::net::SocketAddr;
-use std::time::Duration;
-use webrtc::peer_connection::{RTCIceCandidateType, RTCStatsReport, RTCStatsReportEntry};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use webrtc::peer_connection::transport::IceTransport;
+use webrtc::peer_connection::{
+    PeerConnection, RTCIceCandidateType, RTCStatsReport, RTCStatsReportEntry, StatsSelector,
+};
 
-pub(crate) fn read(report: &RTCStatsReport) -> TransportStats {
+pub(crate) async fn read(connection: &dyn PeerConnection, now: Instant) -> TransportStats {
+    let report = connection.get_stats(now, StatsSelector::None).await;
     let mut stats = TransportStats::default();
     let Some(transport) = report.transport() else {
         return stats;
     };
     stats.dtls_state = transport.dtls_state.to_string();
     stats.srtp_cipher = Some(transport.srtp_cipher.clone()).filter(|name| !name.is_empty());
-    let Some(RTCStatsReportEntry::IceCandidatePair(pair)) = report.get(&transport.selected_candidate_pair_id)
-    else {
-        return stats;
-    };
-    stats.rtt = Some(pair.current_round_trip_time)
-        .filter(|seconds| seconds.is_finite() && *seconds > 0.0)
-        .map(Duration::from_secs_f64);
-    stats.local = candidate(report, &pair.local_candidate_id);
-    stats.remote = candidate(report, &pair.remote_candidate_id);
+    stats.rtt = round_trip(&report, &transport.selected_candidate_pair_id);
+    if let Some(ice) = ice_transport(connection).await
+        && let Ok(Some(pair)) = ice.get_selected_candidate_pair().await
+    {
+        stats.local = candidate(pair.local());
+        stats.remote = candidate(pair.remote());
+    }
     stats.path = [&stats.local, &stats.remote]
         .into_iter()
         .flatten()
@@ -30,27 +36,33 @@ pub(crate) fn read(report: &RTCStatsReport) -> TransportStats {
     stats
 }
 
-fn candidate(report: &RTCStatsReport, id: &str) -> Option<SelectedCandidate> {
-    match report.get(id)? {
-        RTCStatsReportEntry::LocalCandidate(stats) | RTCStatsReportEntry::RemoteCandidate(stats) => {
-            selected(stats)
-        }
-        _ => None,
-    }
+fn round_trip(report: &RTCStatsReport, pair_id: &str) -> Option<Duration> {
+    let RTCStatsReportEntry::IceCandidatePair(pair) = report.get(pair_id)? else {
+        return None;
+    };
+    let seconds = pair.current_round_trip_time;
+    (seconds.is_finite() && seconds > 0.0).then(|| Duration::from_secs_f64(seconds))
 }
 
-fn selected(stats: &RTCIceCandidateStats) -> Option<SelectedCandidate> {
-    let candidate_type = match stats.candidate_type {
+/// All media shares one transport (BUNDLE), so any sender leads to it.
+async fn ice_transport(connection: &dyn PeerConnection) -> Option<Arc<dyn IceTransport>> {
+    let sender = connection.get_senders().await.into_iter().next()?;
+    let dtls = sender.transport().await.ok().flatten()?;
+    Some(dtls.ice_transport())
+}
+
+fn candidate(candidate: &RTCIceCandidate) -> Option<SelectedCandidate> {
+    let candidate_type = match candidate.typ {
         RTCIceCandidateType::Host => CandidateType::Host,
         RTCIceCandidateType::Srflx => CandidateType::ServerReflexive,
         RTCIceCandidateType::Prflx => CandidateType::PeerReflexive,
         RTCIceCandidateType::Relay => CandidateType::Relay,
         _ => return None,
     };
-    let ip = stats.address.as_deref().and_then(|text| text.parse().ok());
+    let ip = candidate.address.parse().ok();
     Some(SelectedCandidate {
         candidate_type,
-        address: ip.map(|ip| SocketAddr::new(ip, stats.port)),
-        protocol: stats.protocol.to_ascii_lowercase(),
+        address: ip.map(|ip| SocketAddr::new(ip, candidate.port)),
+        protocol: candidate.protocol.to_string(),
     })
 }

@@ -7,7 +7,7 @@ use ahoy_media::packet::{EncodedFrame, ReceivedPacket};
 use ahoy_media::units::RtpTime;
 use ahoy_peer::{FrameSender, MediaKind, OfferMedia, Peer, PeerConfig, PeerEvent, TransportState};
 use bytes::Bytes;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
@@ -131,13 +131,14 @@ pub async fn arrived(
 
 /// Carries candidates both ways from here on.
 pub fn join(a: &mut Party, b: &mut Party) {
-    carry(a.take_candidates(), b.peer.clone());
-    carry(b.take_candidates(), a.peer.clone());
+    carry(a.take_candidates(), Arc::downgrade(&b.peer));
+    carry(b.take_candidates(), Arc::downgrade(&a.peer));
 }
 
-fn carry(mut candidates: mpsc::Receiver<Candidate>, to: Arc<Peer>) {
+fn carry(mut candidates: mpsc::Receiver<Candidate>, to: Weak<Peer>) {
     tokio::spawn(async move {
         while let Some(candidate) = candidates.recv().await {
+            let Some(to) = to.upgrade() else { return };
             if to.add_candidate(Some(candidate)).await.is_err() {
                 return;
             }
