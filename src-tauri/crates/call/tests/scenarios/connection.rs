@@ -117,7 +117,7 @@ fn media_that_breaks_beyond_repair_ends_the_call() {
     let mut rig = Rig::connected("c");
     let actions = rig.peer("c", PeerInput::MediaFailed);
     let told = end("c", EndReason::UserHangup, Some(EndDetail::MediaFailure));
-    assert_eq!(signals(&actions), [told.clone()]);
+    assert_eq!(signals(&actions), std::slice::from_ref(&told));
     assert_eq!(ended(&actions).cause, EndCause::MediaFailed);
 
     let end = ended(&Rig::connected("c").signal(told));
