@@ -96,9 +96,10 @@ impl Devices for SyntheticDevices {
 
     fn camera(&self, spec: &DeviceSpec, _wanted: VideoRequest) -> Result<Box<dyn VideoSource>, DeviceError> {
         match spec {
-            DeviceSpec::Pattern { resolution, frame_rate } => {
-                Ok(Box::new(PatternSource::new(*resolution, *frame_rate)?))
-            }
+            DeviceSpec::Pattern {
+                resolution,
+                frame_rate,
+            } => Ok(Box::new(PatternSource::new(*resolution, *frame_rate)?)),
             DeviceSpec::File(path) => Ok(Box::new(Y4mSource::open(path)?)),
             DeviceSpec::Null => Ok(Box::new(DarkCamera)),
             DeviceSpec::Default | DeviceSpec::Camera(_) => Err(not_found(DeviceKind::Camera, spec)),
@@ -210,29 +211,51 @@ mod tests {
         assert!(devices.speaker(&DeviceSpec::Null).is_ok());
         assert!(devices.screen(&DeviceSpec::Null).is_ok());
         let mut camera = devices.camera(&DeviceSpec::Null, WANTED).expect("a dark camera");
-        assert!(camera.next_frame(Duration::ZERO).expect("does not fail").is_none());
+        assert!(
+            camera
+                .next_frame(Duration::ZERO)
+                .expect("does not fail")
+                .is_none()
+        );
     }
 
     #[test]
     fn a_pattern_is_read_by_the_picture_probe() {
         let devices = SyntheticDevices::new();
         assert!(devices.video_probe().is_none());
-        let mut camera = devices.camera(&spec("pattern:160x90@100"), WANTED).expect("a pattern");
+        let mut camera = devices
+            .camera(&spec("pattern:160x90@100"), WANTED)
+            .expect("a pattern");
         let mut screen = devices.screen(&spec("probe")).expect("a probe");
         for _ in 0..3 {
-            let frame = camera.next_frame(Duration::from_secs(5)).expect("works").expect("in time");
+            let frame = camera
+                .next_frame(Duration::from_secs(5))
+                .expect("works")
+                .expect("in time");
             screen.show(Instant::now(), frame);
         }
         let report = devices.video_probe().expect("opened").total();
-        assert_eq!((report.frames, report.lost, report.unreadable, report.width), (3, 0, 0, 160));
+        assert_eq!(
+            (report.frames, report.lost, report.unreadable, report.width),
+            (3, 0, 0, 160)
+        );
     }
 
     #[test]
     fn cameras_and_screens_are_refused_by_name() {
         let devices = SyntheticDevices::new();
-        let camera = devices.camera(&spec("tone:440"), WANTED).map(|_| ()).expect_err("refused");
-        assert_eq!(camera.to_string(), "the camera cannot be used: tone:440 is not a camera");
-        let camera = devices.camera(&spec("cam:0"), WANTED).map(|_| ()).expect_err("refused");
+        let camera = devices
+            .camera(&spec("tone:440"), WANTED)
+            .map(|_| ())
+            .expect_err("refused");
+        assert_eq!(
+            camera.to_string(),
+            "the camera cannot be used: tone:440 is not a camera"
+        );
+        let camera = devices
+            .camera(&spec("cam:0"), WANTED)
+            .map(|_| ())
+            .expect_err("refused");
         assert_eq!(camera.to_string(), "no camera named cam:0");
         let screen = devices.screen(&spec("default")).map(|_| ()).expect_err("refused");
         assert_eq!(screen.to_string(), "no screen named default");

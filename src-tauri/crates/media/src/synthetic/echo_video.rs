@@ -11,18 +11,16 @@ use std::time::{Duration, Instant};
 const SILENCE: Duration = Duration::from_secs(2);
 
 /// Makes a screen and the camera that repeats it, newest first. Until pictures come, and 2 s after the last one, the camera
-/// delivers a pattern.
-///
-/// Errors as [`PatternSource::new`] does.
-pub fn video_echo(resolution: Resolution, frame_rate: u32) -> Result<(EchoScreen, EchoCamera), DeviceError> {
+/// delivers a pattern as near to what is asked for as can be drawn.
+pub fn video_echo(resolution: Resolution, frame_rate: u32) -> (EchoScreen, EchoCamera) {
     let newest = Latest::new();
-    let pattern = PatternSource::new(resolution, frame_rate)?;
+    let pattern = PatternSource::nearest(resolution, frame_rate);
     let camera = EchoCamera {
         newest: newest.clone(),
         pattern,
         last_shown: None,
     };
-    Ok((EchoScreen { newest }, camera))
+    (EchoScreen { newest }, camera)
 }
 
 /// The screen of an echo.
@@ -74,7 +72,7 @@ mod tests {
 
     #[test]
     fn the_camera_shows_a_pattern_and_then_what_the_screen_got() {
-        let (mut screen, mut camera) = video_echo(SIZE, 100).expect("usable");
+        let (mut screen, mut camera) = video_echo(SIZE, 100);
         let own = camera.next_frame(LONG).expect("works").expect("in time");
         assert!(pattern::read(&own.picture).is_some());
         let sent = VideoFrame {
@@ -90,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_pattern_returns_when_nothing_comes_any_more() {
-        let (mut screen, mut camera) = video_echo(SIZE, 100).expect("usable");
+        let (mut screen, mut camera) = video_echo(SIZE, 100);
         screen.show(
             Instant::now(),
             VideoFrame {

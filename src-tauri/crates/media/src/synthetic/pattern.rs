@@ -4,7 +4,7 @@
 //! they survive a low bitrate and scaling down. Below them coloured stripes move, so every picture differs from the last
 //! over its whole width. Both are rows that repeat, which makes a picture cheap to draw and to encode.
 
-use crate::device::{DeviceError, VideoSource};
+use crate::device::{DeviceError, DeviceKind, VideoSource};
 use crate::units::Resolution;
 use crate::video::pace::{Pace, wait_until_due};
 use crate::video::{I420, PicturePool, VideoFrame};
@@ -30,6 +30,12 @@ const WHITE: u8 = 220;
 
 /// The least size: below it a block is less than four pixels high.
 const LEAST: Resolution = Resolution::new(48, 36);
+
+/// Largest side in pixels, that of VP8.
+const MAX_SIDE: u32 = 16_383;
+
+/// Pictures per second; above it the clock of the system is too coarse.
+const MAX_FRAME_RATE: u32 = 240;
 
 impl PatternMark {
     const WALL_BITS: u32 = 48;
@@ -196,26 +202,40 @@ impl PatternSource {
     ///
     /// Errors when the size is below 48x36 or not one VP8 can say, or the rate is not from 1 to 240.
     pub fn new(resolution: Resolution, frame_rate: u32) -> Result<Self, DeviceError> {
-        let sides = LEAST.width..=16_383;
         let unusable = |why: String| {
             Err(DeviceError::Unusable {
-                kind: crate::device::DeviceKind::Camera,
+                kind: DeviceKind::Camera,
                 why: format!("pattern: {why}"),
             })
         };
-        if !sides.contains(&resolution.width) || !(LEAST.height..=16_383).contains(&resolution.height) {
-            return unusable(format!("{resolution} is not from {LEAST} to 16383x16383"));
+        let source = Self::nearest(resolution, frame_rate);
+        if source.resolution != resolution {
+            return unusable(format!(
+                "{resolution} is not from {LEAST} to {MAX_SIDE}x{MAX_SIDE}"
+            ));
         }
-        if !(1..=240).contains(&frame_rate) {
-            return unusable(format!("{frame_rate} pictures per second is not from 1 to 240"));
+        if !(1..=MAX_FRAME_RATE).contains(&frame_rate) {
+            return unusable(format!(
+                "{frame_rate} pictures per second is not from 1 to {MAX_FRAME_RATE}"
+            ));
         }
-        let pace = Pace::new(frame_rate, Duration::from_secs(1));
-        Ok(Self {
+        Ok(source)
+    }
+
+    /// The source that comes nearest to what is asked for.
+    pub fn nearest(resolution: Resolution, frame_rate: u32) -> Self {
+        let side = |side: u32, least: u32| side.clamp(least, MAX_SIDE);
+        let resolution = Resolution::new(
+            side(resolution.width, LEAST.width),
+            side(resolution.height, LEAST.height),
+        );
+        let pace = Pace::new(frame_rate.clamp(1, MAX_FRAME_RATE), Duration::from_secs(1));
+        Self {
             resolution,
             pace,
             pool: PicturePool::default(),
             number: 0,
-        })
+        }
     }
 }
 

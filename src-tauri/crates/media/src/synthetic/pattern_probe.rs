@@ -1,6 +1,7 @@
 //! A screen that reads the pattern and reports what came of it: number, order, freezes, delay.
 
 use super::pattern::{self, PatternMark, wall_ms_now};
+use super::tone_probe::Percentiles;
 use crate::device::VideoSink;
 use crate::units::Resolution;
 use crate::video::VideoFrame;
@@ -26,23 +27,30 @@ pub struct VideoProbeReport {
     /// Seconds.
     pub freeze_s: f64,
     /// From the drawing of the picture to its showing, milliseconds; exact when both ends share a clock.
-    pub latency_p50_ms: Option<f64>,
-    pub latency_p95_ms: Option<f64>,
-    /// Of the last picture.
-    pub size: Option<Resolution>,
+    pub latency_ms: Option<Percentiles>,
+    /// Of the last picture, pixels; 0 before the first.
+    pub width: u32,
+    pub height: u32,
 }
 
-/// Makes the two ends of a probe.
+/// The screen.
 #[derive(Debug)]
-pub struct VideoProbe;
+pub struct VideoProbe {
+    tally: Arc<Mutex<Tally>>,
+}
+
+/// Reads the reports of one [`VideoProbe`], also after it is gone; clones read the same ones.
+#[derive(Debug, Clone)]
+pub struct VideoProbeReader {
+    tally: Arc<Mutex<Tally>>,
+}
 
 impl VideoProbe {
-    /// The screen, and where its reports are read.
-    #[expect(clippy::new_ret_no_self, reason = "a probe is its two ends")]
-    pub fn new() -> (VideoProbeSink, VideoProbeReader) {
+    /// Makes a screen, and the reader of its reports.
+    pub fn new() -> (Self, VideoProbeReader) {
         let tally = Arc::new(Mutex::new(Tally::new(Instant::now())));
         (
-            VideoProbeSink {
+            Self {
                 tally: Arc::clone(&tally),
             },
             VideoProbeReader { tally },
@@ -50,28 +58,7 @@ impl VideoProbe {
     }
 }
 
-/// The screen of a probe.
-#[derive(Debug)]
-pub struct VideoProbeSink {
-    tally: Arc<Mutex<Tally>>,
-}
-
-/// Reads the reports of a probe; clones read the same ones.
-#[derive(Debug, Clone)]
-pub struct VideoProbeReader {
-    tally: Arc<Mutex<Tally>>,
-}
-
-impl VideoProbeSink {
-    /// A reader of this screen's reports.
-    pub fn reader(&self) -> VideoProbeReader {
-        VideoProbeReader {
-            tally: Arc::clone(&self.tally),
-        }
-    }
-}
-
-impl VideoSink for VideoProbeSink {
+impl VideoSink for VideoProbe {
     fn show(&mut self, now: Instant, frame: VideoFrame) {
         let mark = pattern::read(&frame.picture);
         let size = frame.picture.resolution();
@@ -81,13 +68,13 @@ impl VideoSink for VideoProbeSink {
 
 impl VideoProbeReader {
     /// What came since the last call of this, by whichever reader.
-    pub fn interval_report(&self, now: Instant) -> VideoProbeReport {
-        lock(&self.tally).interval_report(now)
+    pub fn interval(&self) -> VideoProbeReport {
+        lock(&self.tally).interval_report(Instant::now())
     }
 
     /// What came since the beginning.
-    pub fn total_report(&self, now: Instant) -> VideoProbeReport {
-        lock(&self.tally).total_report(now)
+    pub fn total(&self) -> VideoProbeReport {
+        lock(&self.tally).total_report(Instant::now())
     }
 }
 
@@ -174,9 +161,9 @@ impl Tally {
             unreadable: counts.unreadable,
             freeze_count: self.freezes.count() - counts.freezes_before,
             freeze_s: (self.freezes.total() - counts.frozen_before).as_secs_f64(),
-            latency_p50_ms: counts.latency.quantile(0.5),
-            latency_p95_ms: counts.latency.quantile(0.95),
-            size: self.size,
+            latency_ms: counts.latency.percentiles(),
+            width: self.size.map_or(0, |size| size.width),
+            height: self.size.map_or(0, |size| size.height),
         }
     }
 }
@@ -215,6 +202,13 @@ impl Histogram {
         }
         self.counts[at] += 1;
         self.total += 1;
+    }
+
+    fn percentiles(&self) -> Option<Percentiles> {
+        Some(Percentiles {
+            p50: self.quantile(0.5)?,
+            p95: self.quantile(0.95)?,
+        })
     }
 
     /// The least delay that this share of all does not exceed.
@@ -266,7 +260,7 @@ mod tests {
             (6, 2, 2, 0)
         );
         assert_eq!(report.fps, 30.0);
-        assert_eq!(report.size, Some(SIZE));
+        assert_eq!((report.width, report.height), (320, 180));
     }
 
     #[test]
@@ -276,11 +270,8 @@ mod tests {
         let shown: Vec<_> = (1..=100).map(|number| (number, u64::from(number))).collect();
         show(&mut tally, start, &shown);
         let report = tally.total_report(start + Duration::from_secs(1));
-        assert_eq!(
-            (report.latency_p50_ms, report.latency_p95_ms),
-            (Some(50.0), Some(95.0))
-        );
-        assert_eq!(Tally::new(start).total_report(start).latency_p50_ms, None);
+        assert_eq!(report.latency_ms, Some(Percentiles { p50: 50.0, p95: 95.0 }));
+        assert_eq!(Tally::new(start).total_report(start).latency_ms, None);
     }
 
     #[test]
@@ -319,8 +310,11 @@ mod tests {
                 },
             );
         }
-        let report = reader.total_report(now + Duration::from_secs(1));
+        let report = reader.total();
         assert_eq!((report.frames, report.lost, report.unreadable), (2, 1, 0));
-        assert!(report.latency_p95_ms < Some(5000.0));
+        assert!(
+            report.latency_ms.is_some_and(|latency| latency.p95 < 5000.0),
+            "{report:?}"
+        );
     }
 }

@@ -1,9 +1,20 @@
-//! Screens that need no system: one that shows nothing, and one that a window reads from.
+//! A camera and screens that need no system: they deliver and show nothing, or keep a picture for a window.
 
 use super::latest::Latest;
-use crate::device::VideoSink;
+use crate::device::{DeviceError, VideoSink, VideoSource};
 use crate::video::VideoFrame;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// A camera that delivers no picture.
+#[derive(Debug, Default)]
+pub struct DarkCamera;
+
+impl VideoSource for DarkCamera {
+    fn next_frame(&mut self, timeout: Duration) -> Result<Option<VideoFrame>, DeviceError> {
+        std::thread::sleep(timeout);
+        Ok(None)
+    }
+}
 
 /// Shows nothing.
 #[derive(Debug, Default)]
