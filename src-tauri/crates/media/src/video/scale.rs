@@ -88,16 +88,20 @@ pub struct Scaler {
     halved: [Vec<u8>; 2],
     /// One source row, interpolated vertically.
     row: Vec<u8>,
-    columns: Vec<Tap>,
+    /// The same row, each sample joined with its right neighbour.
+    pairs: Vec<u16>,
+    /// The pair for each output sample, and the place and weight it is made with.
+    picked: Vec<u16>,
+    columns: Vec<usize>,
+    weights: Vec<u16>,
 }
 
-/// Where an output sample lies between two input samples.
+/// Where an output sample lies: between `low` and its neighbour.
 #[derive(Debug, Clone, Copy)]
 struct Tap {
-    low: u32,
-    high: u32,
-    /// Share of `high`, of 256.
-    weight: u32,
+    low: usize,
+    /// Share of the neighbour, of 256.
+    weight: u16,
 }
 
 #[derive(Clone, Copy)]
@@ -175,32 +179,53 @@ impl Scaler {
 
     fn interpolate(&mut self, from: Plane<'_>, out: &mut [u8], width: usize, height: usize) {
         self.columns.clear();
-        self.columns
-            .extend((0..width).map(|column| tap(column, from.width, width)));
+        self.weights.clear();
+        for tap in (0..width).map(|column| tap(column, from.width, width)) {
+            self.columns.push(tap.low);
+            self.weights.push(tap.weight);
+        }
         self.row.resize(from.width, 0);
+        self.pairs.resize(from.width, 0);
         for (row, line) in out.chunks_exact_mut(width).take(height).enumerate() {
             let vertical = tap(row, from.height, height);
-            let above = &from.samples[vertical.low as usize * from.stride..][..from.width];
-            let below = &from.samples[vertical.high as usize * from.stride..][..from.width];
-            let blended = if vertical.weight == 0 {
-                above
-            } else {
-                let weight = vertical.weight as u16;
-                for ((out, above), below) in self.row.iter_mut().zip(above).zip(below) {
-                    *out = ((u16::from(*above) * (256 - weight) + u16::from(*below) * weight) >> 8) as u8;
-                }
-                &self.row
-            };
+            let below = (vertical.low + 1).min(from.height - 1);
+            let above = &from.samples[vertical.low * from.stride..][..from.width];
+            let below = &from.samples[below * from.stride..][..from.width];
+            for ((out, above), below) in self.row.iter_mut().zip(above).zip(below) {
+                *out = blend(u16::from(*above), u16::from(*below), vertical.weight);
+            }
             if from.width == width {
-                line.copy_from_slice(blended);
+                line.copy_from_slice(&self.row);
                 continue;
             }
-            for (out, tap) in line.iter_mut().zip(&self.columns) {
-                let (low, high) = (blended[tap.low as usize], blended[tap.high as usize]);
-                *out = ((u32::from(low) * (256 - tap.weight) + u32::from(high) * tap.weight) >> 8) as u8;
-            }
+            self.stretch(line);
         }
     }
+
+    /// Interpolates the row horizontally. In three steps, of which the first and the last work on many samples at once: each
+    /// sample is joined with its right neighbour, the joined ones are picked, the two halves are blended.
+    fn stretch(&mut self, line: &mut [u8]) {
+        if let (Some(pair), Some(last)) = (self.pairs.last_mut(), self.row.last()) {
+            *pair = u16::from_le_bytes([*last, *last]);
+        }
+        let rights = self.row.get(1..).unwrap_or_default();
+        for ((pair, left), right) in self.pairs.iter_mut().zip(&self.row).zip(rights) {
+            *pair = u16::from_le_bytes([*left, *right]);
+        }
+        self.picked.clear();
+        self.picked
+            .extend(self.columns.iter().map(|column| self.pairs[*column]));
+        for ((out, pair), weight) in line.iter_mut().zip(&self.picked).zip(&self.weights) {
+            *out = blend(pair & 0xff, pair >> 8, *weight);
+        }
+    }
+}
+
+/// Blends two samples of 8 bits; `weight` is the share of `high`, of 256. The sum is at most 255 x 256, so nothing wraps;
+/// arithmetic without checks lets the compiler do many at once in development builds, too.
+fn blend(low: u16, high: u16, weight: u16) -> u8 {
+    let low = low.wrapping_mul(256_u16.wrapping_sub(weight));
+    (low.wrapping_add(high.wrapping_mul(weight)) >> 8) as u8
 }
 
 fn pass_source<'a>(
@@ -231,8 +256,12 @@ fn halve(from: Plane<'_>, out: &mut [u8], width: usize) {
             .zip(above.chunks_exact(2))
             .zip(below.chunks_exact(2))
         {
-            let sum = u16::from(above[0]) + u16::from(above[1]) + u16::from(below[0]) + u16::from(below[1]);
-            *out = ((sum + 2) >> 2) as u8;
+            // Two neighbours as one number: the compiler adds eight such pairs at once.
+            let pair = |pair: &[u8]| {
+                let both = u16::from_le_bytes([pair[0], pair[1]]);
+                (both & 0xff).wrapping_add(both >> 8)
+            };
+            *out = (pair(above).wrapping_add(pair(below)).wrapping_add(2) >> 2) as u8;
         }
     }
 }
@@ -240,11 +269,9 @@ fn halve(from: Plane<'_>, out: &mut [u8], width: usize) {
 /// Lays the middle of an output sample over the input: (at + 0.5) * from / to - 0.5, in 1/256.
 fn tap(at: usize, from: usize, to: usize) -> Tap {
     let middle = ((at * 2 + 1) * from * 128 / to).saturating_sub(128);
-    let low = (middle >> 8).min(from - 1);
     Tap {
-        low: low as u32,
-        high: (low + 1).min(from - 1) as u32,
-        weight: (middle & 255) as u32,
+        low: (middle >> 8).min(from - 1),
+        weight: (middle & 255) as u16,
     }
 }
 
