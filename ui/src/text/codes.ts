@@ -46,6 +46,10 @@ export const NOTICE_CODES = [
   "speaker_busy",
   "microphone_denied",
   "camera_denied",
+  "speaker_denied",
+  "microphone_unusable",
+  "camera_unusable",
+  "speaker_unusable",
   "media_failed",
 ] as const;
 export type NoticeCode = (typeof NOTICE_CODES)[number];

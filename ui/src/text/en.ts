@@ -415,6 +415,10 @@ export const en: Texts = {
     speaker_busy: { title: "Another program holds your speaker", body: "Close it to hear the other side." },
     microphone_denied: { title: "Ahoy may not use the microphone", body: "Allow it in the system's privacy settings." },
     camera_denied: { title: "Ahoy may not use the camera", body: "Allow it in the system's privacy settings." },
+    speaker_denied: { title: "Ahoy may not use the speaker", body: "Allow it in the system's privacy settings." },
+    microphone_unusable: { title: "Your microphone does not work", body: "You can listen. Connect another one to be heard." },
+    camera_unusable: { title: "Your camera does not work", body: "Start the camera again, or connect another one." },
+    speaker_unusable: { title: "Your speaker does not work", body: "Connect another one to hear the other side." },
     media_failed: { title: "A device stopped working", body: "Hang up and call again." },
   },
   refusal: {

@@ -235,6 +235,10 @@ export const zh: Texts = {
     speaker_busy: { title: "扬声器被其他程序占用", body: "关闭该程序后才能听到对方。" },
     microphone_denied: { title: "Ahoy 没有麦克风权限", body: "请在系统隐私设置中允许。" },
     camera_denied: { title: "Ahoy 没有摄像头权限", body: "请在系统隐私设置中允许。" },
+    speaker_denied: { title: "Ahoy 没有扬声器权限", body: "请在系统隐私设置中允许。" },
+    microphone_unusable: { title: "麦克风无法使用", body: "可以收听。换一个麦克风后对方才能听到你。" },
+    camera_unusable: { title: "摄像头无法使用", body: "请重新打开摄像头，或换一个。" },
+    speaker_unusable: { title: "扬声器无法使用", body: "换一个后才能听到对方。" },
     media_failed: { title: "有设备停止工作", body: "请挂断后再次呼叫。" },
   },
   refusal: {
