@@ -17,7 +17,7 @@ pub const BITRATE_RANGE: std::ops::RangeInclusive<u64> = 6_000..=128_000;
 /// Bytes: the most one 20 ms frame can take (RFC 6716 §3.2.1).
 const LARGEST_FRAME: usize = 1275;
 
-/// 0..10. The search of 9 costs under 1 % of a core per direction and 10 adds only to music (measured, libopus 1.6.1).
+/// 0..10. Measured with libopus 1.6.1: 0.2 ms per frame, one percent of a core.
 const COMPLEXITY: i32 = 9;
 
 /// Samples of 2.5 ms, the grain of concealment in libopus.

@@ -1,0 +1,128 @@
+//! The whole way of the sound under a virtual clock: what the probe hears after Opus and a network.
+
+mod audio_support;
+
+use ahoy_media::units::Bitrate;
+use audio_support::{Line, Said, Seeded};
+use std::time::Duration;
+
+fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+#[test]
+fn a_clean_network_carries_a_pure_tone_and_every_click() {
+    for (hz, kbps) in [(440, 32), (440, 24), (1_000, 64), (300, 16)] {
+        let line = Line {
+            said: Said::Tone { hz },
+            bitrate: Bitrate::from_kbps(kbps),
+            ..Line::default()
+        };
+        let (heard, stats) = line.run(&mut |_| Some(ms(10)));
+        assert_eq!(heard.frequency, Some(hz));
+        assert!(
+            heard.tone_db.is_some_and(|db| db > 20.0),
+            "{hz} Hz {kbps} kbit/s: {heard:?}"
+        );
+        assert_eq!((heard.gaps, heard.clicks_lost), (0, 0), "{heard:?}");
+        assert!((19..=20).contains(&heard.clicks), "{heard:?}");
+        let latency = heard.latency_ms.expect("clicks were heard");
+        assert!(latency.p95 < 130.0, "{latency:?}");
+        assert_eq!(
+            (stats.buffer.packets_lost, stats.buffer.concealed_samples),
+            (0, 0),
+            "{stats:?}"
+        );
+    }
+}
+
+#[test]
+fn latency_is_that_of_the_network_and_of_nothing_unknown() {
+    let at = |delay| {
+        Line::default()
+            .run(&mut |_| Some(ms(delay)))
+            .0
+            .latency_ms
+            .expect("clicks")
+            .p50
+    };
+    let (near, far) = (at(0), at(150));
+    assert!((far - near - 150.0).abs() < 6.0, "{near} {far}");
+}
+
+#[test]
+fn lost_speech_is_mostly_recovered_from_the_packet_after_it() {
+    let mut random = Seeded(5);
+    let line = Line {
+        said: Said::Speech,
+        expected_loss: 0.05,
+        ..Line::default()
+    };
+    let (_, stats) = line.run(&mut |_| (random.next() >= 0.05).then_some(ms(20)));
+    let stats = stats.buffer;
+    assert!(stats.packets_lost > 20, "{stats:?}");
+    assert!(stats.fec_packets_received > 500, "{stats:?}");
+    // Alone, each lost packet would be 960 concealed samples.
+    assert!(
+        stats.concealed_samples < stats.packets_lost * 960 / 2,
+        "{stats:?}"
+    );
+}
+
+#[test]
+fn loss_without_protection_is_concealed_without_gaps() {
+    let mut random = Seeded(6);
+    let (heard, stats) = Line::default().run(&mut |_| (random.next() >= 0.03).then_some(ms(20)));
+    assert!(
+        stats.buffer.concealed_samples >= stats.buffer.packets_lost * 960,
+        "{stats:?}"
+    );
+    assert!(stats.buffer.concealment_events > 10, "{stats:?}");
+    assert_eq!(heard.gaps, 0, "{heard:?}");
+}
+
+#[test]
+fn a_jittery_network_is_smoothed_after_some_seconds() {
+    let mut random = Seeded(7);
+    // Long-tailed: most within 20 ms, few up to 100 ms.
+    let line = Line {
+        time: Duration::from_secs(40),
+        ..Line::default()
+    };
+    let (heard, stats) = line.run(&mut |_| Some(ms(20 + (80.0 * random.next().powi(4)) as u64)));
+    let share = stats.buffer.concealed_samples as f64 / stats.buffer.total_samples_received as f64;
+    assert!(share < 0.01, "{share} {stats:?}");
+    assert!(heard.gaps <= 1, "{heard:?}");
+    assert!(
+        stats.buffer.jitter > 0.002 && stats.buffer.jitter < 0.05,
+        "{stats:?}"
+    );
+}
+
+#[test]
+fn an_outage_is_one_gap_and_the_sound_comes_back() {
+    // A second and a half is lost.
+    let (heard, stats) = Line::default().run(&mut |n| (!(400..475).contains(&n)).then_some(ms(20)));
+    assert_eq!(heard.gaps, 1, "{heard:?}");
+    assert!(
+        heard.gap_time > ms(300) && heard.gap_time < ms(1_700),
+        "{heard:?}"
+    );
+    assert_eq!(
+        (stats.buffer.packets_lost, stats.buffer.concealed_samples),
+        (75, 48_000)
+    );
+    assert_eq!(stats.silent_concealed_samples, 0, "a tone is made up as a tone");
+    assert!((1..=2).contains(&heard.clicks_lost), "{heard:?}");
+}
+
+#[test]
+fn made_up_silence_is_counted_as_silent() {
+    let line = Line {
+        said: Said::Nothing,
+        ..Line::default()
+    };
+    let (_, stats) = line.run(&mut |n| (!(400..410).contains(&n)).then_some(ms(20)));
+    assert_eq!(stats.buffer.concealed_samples, 9_600, "{stats:?}");
+    assert_eq!(stats.silent_concealed_samples, 9_600, "{stats:?}");
+}
