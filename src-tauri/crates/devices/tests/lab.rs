@@ -270,7 +270,11 @@ fn tone_through_the_default_devices() {
         microphone.overruns(),
         speaker.dropped(),
     );
-    assert!(ratios[ratios.len() / 2] > 20.0, "{ratios:?}");
+    // A busy machine starves the sound server, which is not what is tested: some windows must be clean, and very.
+    assert!(
+        ratios.iter().filter(|ratio| **ratio > 60.0).count() >= 3,
+        "{ratios:?}"
+    );
     let begun = Instant::now();
     drop((microphone, speaker));
     assert!(begun.elapsed() < Duration::from_secs(1), "released in time");

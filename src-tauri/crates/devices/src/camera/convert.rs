@@ -135,6 +135,41 @@ mod tests {
         assert!(y.iter().all(|y| *y == 100) && u.iter().chain(v).all(|c| *c == 128));
     }
 
+    /// A grey JPEG of 16x8 (ITU-T T.81): brightness 60 in the left half, 200 in the right.
+    fn two_halves() -> Vec<u8> {
+        // Start of image; one quantization table whose 64 entries are 8, so a coefficient of 1 is one step of brightness.
+        let head = [0xff, 0xd8, 0xff, 0xdb, 0x00, 0x43, 0x00];
+        let quantization = [8; 64];
+        // Frame header, both Huffman tables, one scan with two blocks of a mean value each.
+        #[rustfmt::skip]
+        let rest = [0xff, 0xc0, 0x00, 0x0b, 0x08, 0x00, 0x08, 0x00, 0x10, 0x01, 0x01, 0x11, 0x00, 0xff, 0xc4, 0x00, 0x1c, 0x00, 0x00, 0x00, 0x00, 0x09, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0xff, 0xc4, 0x00, 0x14, 0x10, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xff, 0xda, 0x00, 0x08, 0x01, 0x01, 0x00, 0x00, 0x3f, 0x00, 0x77, 0x68, 0x8c, 0x7f, 0xff, 0xd9];
+        [&head[..], &quantization, &rest].concat()
+    }
+
+    #[test]
+    fn jpeg_pictures_become_limited_range() {
+        let mut pool = PicturePool::default();
+        let picture = converter(FrameFormat::MJPEG)
+            .convert(&two_halves(), &mut pool)
+            .unwrap();
+        let (y, u, v) = picture.planes();
+        for row in y.chunks_exact(16) {
+            // 16 + 60 * 219 / 255 and 16 + 200 * 219 / 255.
+            assert!(row[..8].iter().all(|y| y.abs_diff(68) <= 1), "{row:?}");
+            assert!(row[8..].iter().all(|y| y.abs_diff(188) <= 1), "{row:?}");
+        }
+        assert!(u.iter().chain(v).all(|c| c.abs_diff(128) <= 1));
+    }
+
+    #[test]
+    fn a_jpeg_of_another_size_is_refused() {
+        let mut other = Converter::new(CameraFormat::new_from(32, 16, FrameFormat::MJPEG, 30)).unwrap();
+        let error = other
+            .convert(&two_halves(), &mut PicturePool::default())
+            .unwrap_err();
+        assert!(matches!(error, PictureError::Size { .. }), "{error}");
+    }
+
     #[test]
     fn impossible_sizes_are_refused() {
         for (width, height) in [(0, 480), (100_000, 100_000)] {
