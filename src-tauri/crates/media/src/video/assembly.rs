@@ -4,12 +4,13 @@
 //! the limit the gap is given up, and frames are withheld until one comes that needs none of the lost ones. What the
 //! packets hold is read by a [`PayloadFormat`]; nothing here knows a codec.
 
+mod format;
 mod keyframe_asking;
 mod sequence;
 
+pub use format::{Fragment, FrameOrder, Layer, PayloadFormat};
 pub use keyframe_asking::KeyframeRequest;
 
-use super::vp8::PictureId;
 use crate::packet::ReceivedPacket;
 use crate::units::RtpTime;
 use bytes::{Bytes, BytesMut};
@@ -20,59 +21,6 @@ use std::time::{Duration, Instant};
 
 /// Packets held at most: four keyframes of 300 kB. More than that behind a gap and the gap is given up.
 const MAX_PACKETS: usize = 1024;
-
-/// Reads the start of one codec's RTP payload.
-pub trait PayloadFormat: Send {
-    /// Says what one payload is; `None` when it is malformed.
-    fn parse(&self, payload: &[u8]) -> Option<Fragment>;
-}
-
-/// What one packet holds of a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fragment {
-    /// Bytes before the codec's own.
-    pub header_length: usize,
-    pub starts_frame: bool,
-    /// Only with `starts_frame`: the frame needs no other.
-    pub keyframe: bool,
-    pub order: FrameOrder,
-}
-
-/// A frame's place among the frames, as far as its codec tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct FrameOrder {
-    pub picture_id: Option<PictureId>,
-    pub layer: Option<Layer>,
-}
-
-/// A frame's place in temporal layers (RFC 7741 §4.2: TL0PICIDX, TID, Y).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layer {
-    /// Running number of frames of the base layer, of the last one up to this frame.
-    pub base_index: u8,
-    /// 0 is the base layer.
-    pub id: u8,
-    /// Refers to the base layer only.
-    pub sync: bool,
-}
-
-impl FrameOrder {
-    /// Whether no frame was between `last` and this one.
-    fn follows(&self, last: &FrameOrder) -> bool {
-        matches!((self.picture_id, last.picture_id), (Some(this), Some(last)) if this.follows(last))
-    }
-
-    /// Whether all that this frame refers to has been delivered up to `last`, although frames between are lost.
-    fn survives_after(&self, last: &FrameOrder) -> bool {
-        let (Some(this), Some(last)) = (self.layer, last.layer) else {
-            return false;
-        };
-        match this.id {
-            0 => this.base_index == last.base_index.wrapping_add(1),
-            _ => this.sync && this.base_index == last.base_index,
-        }
-    }
-}
 
 /// One whole frame whose references have all been delivered.
 #[derive(Debug, Clone)]
@@ -252,9 +200,7 @@ impl<F: PayloadFormat> FrameAssembly<F> {
                     continue;
                 }
             };
-            let Some(gap) = self.gap_at(missing) else {
-                return None;
-            };
+            let gap = self.gap_at(missing)?;
             if missing == self.next && self.only_padding_is_missing() {
                 continue;
             }
