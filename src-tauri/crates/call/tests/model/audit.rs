@@ -8,9 +8,9 @@ use std::time::Instant;
 pub struct Audit {
     calls: HashMap<CallId, Record>,
     /// An own call just gave way to the other side's: its user wanted the winner, with the camera or without.
-    gave_way: Option<bool>,
-    /// Calls of the other side for which an own one gave way.
-    pub winners: Vec<CallId>,
+    gave_way: Option<(CallId, bool)>,
+    /// Own calls that gave way, each with the call of the other side that took its place.
+    pub glares: Vec<(CallId, CallId)>,
 }
 
 #[derive(Default, Clone)]
@@ -64,7 +64,7 @@ impl Audit {
             Action::Ring { call, .. } => (call, "ring"),
             Action::Ended { call, .. } => (call, "ended"),
         };
-        let gave_way = self.gave_way;
+        let gave_way = self.gave_way.clone();
         let record = self.calls.entry(call.clone()).or_default();
         assert!(record.end.is_none(), "{what} after the end of {call}");
         match action {
@@ -74,10 +74,10 @@ impl Audit {
             }
             Action::CreateAnswer { video, .. } => {
                 if !record.consent {
-                    let own = gave_way.expect("an answer without the user's consent");
+                    let (loser, own) = gave_way.expect("an answer without the user's consent");
                     assert!(!video || own, "a camera the user did not ask for");
                     record.consent = true;
-                    self.winners.push(call.clone());
+                    self.glares.push((loser, call.clone()));
                 }
                 assert!(!record.outgoing && !record.peer_open);
                 record.peer_open = true;
@@ -106,7 +106,7 @@ impl Audit {
                 assert_eq!(record.stopped, u32::from(record.peer_open));
                 record.end = Some((now, end.clone()));
                 if end.cause == EndCause::Glare && record.outgoing {
-                    self.gave_way = Some(record.video);
+                    self.gave_way = Some((call.clone(), record.video));
                 }
             }
             Action::SendSignal(_) => unreachable!("handled above"),

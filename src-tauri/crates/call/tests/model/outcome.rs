@@ -43,8 +43,8 @@ pub fn assert_known_to_nobody(call: &CallId, caller: &CallEnd, faults: Faults) {
         Cancelled | Busy | NotReachable | MediaFailed | Glare => true,
         // The winner of a glare was withdrawn.
         Missed => true,
-        // A late copy of an older offer took the place of the winner, which was waited for in vain.
-        ConnectionLost => faults.repeats,
+        // The repetition of an older offer took the place of the winner, which was waited for in vain.
+        ConnectionLost => !faults.basic,
         NoAnswer | ServerProblem => false,
         HungUp | Declined | AnsweredElsewhere | NotPermitted | IncompatibleOffer => false,
     };
@@ -52,13 +52,6 @@ pub fn assert_known_to_nobody(call: &CallId, caller: &CallEnd, faults: Faults) {
         fits || !faults.nothing_is_lost(),
         "{call} never rang and the caller says {caller:?}, {faults:?}"
     );
-}
-
-/// Asserts that its caller did not give up the call for which the other side gave up its own.
-pub fn assert_won(call: &CallId, caller: Option<&(Instant, CallEnd)>, faults: Faults) {
-    let lost = caller.is_some_and(|(_, end)| end.cause == EndCause::Glare);
-    let copies = faults.repeats || !faults.nothing_is_lost();
-    assert!(!lost || copies, "both sides gave way: {call}, {faults:?}");
 }
 
 /// The longest way of a signal: 3 s, and as much again behind slower ones.
