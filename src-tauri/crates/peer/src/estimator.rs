@@ -149,7 +149,7 @@ mod tests {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            state % n == 0
+            state.is_multiple_of(n)
         }
     }
 

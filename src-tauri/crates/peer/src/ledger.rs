@@ -318,3 +318,97 @@ impl Outbound {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(ssrc: u32, sequence: u16, ticks: u32) -> Received {
+        Received {
+            ssrc,
+            sequence: SequenceNumber::new(sequence),
+            rtp_time: RtpTime::new(ticks),
+            bytes: 100,
+            repaired: false,
+        }
+    }
+
+    fn report(last_sender_report: u32, delay: u32, total_lost: u32) -> Vec<Box<dyn rtcp::Packet>> {
+        let block = ReceptionReport {
+            ssrc: 1,
+            fraction_lost: 64,
+            total_lost,
+            jitter: 480,
+            last_sender_report,
+            delay,
+            ..ReceptionReport::default()
+        };
+        vec![Box::new(ReceiverReport {
+            reports: vec![block],
+            ..ReceiverReport::default()
+        })]
+    }
+
+    #[test]
+    fn the_round_trip_is_what_the_other_side_did_not_hold() {
+        let mut ledger = Ledger::new(1, 2);
+        let left = Instant::now();
+        let sender_report = SenderReport {
+            ssrc: 1,
+            ntp_time: 0x1234_5678_9abc_def0,
+            ..SenderReport::default()
+        };
+        ledger.handle_rtcp_out(left, &[Box::new(sender_report)]);
+        // Held for half a second, in units of 1/65536 s; minus one packet lost, as 24 bits.
+        let came = left + Duration::from_millis(580);
+        ledger.handle_rtcp_in(came, &report(0x5678_9abc, 0x8000, 0x00ff_ffff));
+        let stats = ledger.outbound_stats(MediaKind::Audio, came + Duration::from_secs(1));
+        let remote = stats.remote.expect("a report came");
+        assert_eq!(remote.rtt, Some(Duration::from_millis(80)));
+        assert_eq!(remote.age, Duration::from_secs(1));
+        assert_eq!(
+            (remote.fraction_lost, remote.jitter, remote.packets_lost),
+            (0.25, 0.01, -1)
+        );
+        // A report about an unknown one keeps the round trip known before.
+        ledger.handle_rtcp_in(came, &report(7, 0, 0));
+        let stats = ledger.outbound_stats(MediaKind::Audio, came);
+        assert_eq!(
+            stats.remote.and_then(|remote| remote.rtt),
+            Some(Duration::from_millis(80))
+        );
+    }
+
+    #[test]
+    fn jitter_is_in_seconds() {
+        let mut ledger = Ledger::new(1, 2);
+        ledger.bind_remote(MediaKind::Audio, 9, AUDIO_CLOCK_RATE);
+        let begin = Instant::now();
+        for number in 0..500_u16 {
+            // Every second packet is 8 ms late.
+            let late = Duration::from_millis(u64::from(number % 2) * 8);
+            let now = begin + Duration::from_millis(20) * u32::from(number) + late;
+            ledger.handle_received(now, MediaKind::Audio, packet(9, number, u32::from(number) * 960));
+        }
+        let jitter = ledger.inbound_stats(MediaKind::Audio).jitter;
+        assert!((jitter - 0.008).abs() < 0.000_1, "{jitter}");
+    }
+
+    #[test]
+    fn counters_go_on_when_a_stream_is_bound_again_or_changes_its_ssrc() {
+        let mut ledger = Ledger::new(1, 2);
+        let now = Instant::now();
+        ledger.bind_remote(MediaKind::Video, 9, VIDEO_CLOCK_RATE);
+        for number in [1, 2, 4] {
+            ledger.handle_received(now, MediaKind::Video, packet(9, number, 0));
+        }
+        ledger.bind_remote(MediaKind::Video, 9, VIDEO_CLOCK_RATE);
+        ledger.handle_received(now, MediaKind::Video, packet(9, 6, 0));
+        ledger.handle_received(now, MediaKind::Video, packet(9, 6, 0));
+        ledger.bind_remote(MediaKind::Video, 10, VIDEO_CLOCK_RATE);
+        ledger.handle_received(now, MediaKind::Video, packet(10, 40_000, 0));
+        let stats = ledger.inbound_stats(MediaKind::Video);
+        assert_eq!((stats.packets, stats.packets_lost, stats.duplicates), (5, 2, 1));
+        assert_eq!(stats.bytes, 500);
+    }
+}

@@ -147,3 +147,33 @@ impl TrackOut {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ahoy_media::units::RtpTime;
+
+    #[test]
+    fn a_picture_becomes_numbered_packets_of_which_the_last_is_marked() {
+        let mut packetizer = Packetizer::new(7, u16::MAX);
+        let frame = EncodedFrame {
+            payload: vec![5; 3000].into(),
+            rtp_time: RtpTime::new(90),
+            keyframe: true,
+            captured_at: Instant::now(),
+        };
+        let packets = packetizer.packetize(Codec::Video(VideoCodec::Vp8), 96, &frame);
+        let headers: Vec<_> = packets
+            .iter()
+            .map(|packet| (packet.header.sequence_number, packet.header.marker))
+            .collect();
+        assert_eq!(headers, [(u16::MAX, false), (0, false), (1, true)]);
+        for packet in &packets {
+            assert!(packet.payload.len() <= PAYLOAD_MTU);
+            assert_eq!((packet.header.ssrc, packet.header.payload_type), (7, 96));
+            assert_eq!(packet.header.timestamp, 90);
+            // X and I: the picture id follows (RFC 7741 §4.2).
+            assert_eq!((packet.payload[0] & 0x80, packet.payload[1] & 0x80), (0x80, 0x80));
+        }
+    }
+}

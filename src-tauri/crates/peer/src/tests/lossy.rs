@@ -39,7 +39,7 @@ impl Loss {
         *state = (*state | 1)
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        let loses = (*state >> 33) % one_in == 0;
+        let loses = (*state >> 33).is_multiple_of(one_in);
         if loses {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }

@@ -1,4 +1,11 @@
-//! Names D1 to D10 are those of the list of defects in the crate's notes on the library.
+//! What webrtc 0.21.1 does, measured against Chromium, and what this crate does about it:
+//!
+//! - D1: a later answer names the configured DTLS role, not the one in use.
+//! - D2: retransmissions are unpacked behind the NACK generator, which asks for every lost packet dozens of times.
+//! - D4: every renegotiation binds the received streams anew; what was lost meanwhile is never asked for.
+//! - D5: received RTCP reaches neither the statistics nor the application.
+//! - D8: packets that cannot be marshalled are dropped with a line in the log.
+//! - D10: candidates before the answer are refused.
 
 use super::lossy::{Loss, LossyRuntime};
 use super::support::{
