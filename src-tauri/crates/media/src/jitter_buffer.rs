@@ -85,7 +85,8 @@ pub enum Playout {
     Silence,
     /// Decode this packet.
     Decode(Bytes),
-    /// Decode both and play them in the time of the second: the delay is longer than it need be.
+    /// Decode both and play them in the time of the second: the delay is longer than it need be. Where that would
+    /// be heard they may be played one after the other, see [`JitterBuffer::decline_merge`].
     Merge(Bytes, Bytes),
     /// Rebuild `samples` that end where the packet `next` begins, out of `next`, which itself stays in the buffer.
     Recover { next: Bytes, samples: u32 },
@@ -236,6 +237,12 @@ impl JitterBuffer {
             }
         }
         playout
+    }
+
+    /// Hears that the first frame of a merge, of so many samples, was played at full length.
+    pub fn decline_merge(&mut self, samples: usize) {
+        self.counters.removed_samples_for_acceleration -= samples as u64;
+        self.counters.total_samples_received += samples as u64;
     }
 
     pub fn counters(&self) -> JitterBufferCounters {

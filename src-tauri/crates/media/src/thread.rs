@@ -26,13 +26,15 @@ impl OwnedThread {
     pub(crate) fn ticking(
         name: &'static str,
         period: Duration,
-        mut tick: impl FnMut(Instant) + Send + 'static,
+        tick: impl FnMut(Instant) + Send + 'static,
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let (alive, ended) = sync_channel(0);
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            // Dropped in the reverse order: what the loop owns, a device perhaps, is closed before the end is told.
             let _alive = alive;
+            let mut tick = tick;
             let mut due = Instant::now();
             while !stopped.load(Ordering::Acquire) {
                 let now = Instant::now();

@@ -126,3 +126,24 @@ fn made_up_silence_is_counted_as_silent() {
     assert_eq!(stats.buffer.concealed_samples, 9_600, "{stats:?}");
     assert_eq!(stats.silent_concealed_samples, 9_600, "{stats:?}");
 }
+
+#[test]
+fn stalls_of_the_network_cost_no_click_and_their_delay_is_worked_off() {
+    // Every 12 s, too seldom to be expected, all packets of 300 ms come at once.
+    let stalled = |n: u32| match n % 600 {
+        place @ 40..55 => ms(20 * u64::from(55 - place)),
+        _ => ms(0),
+    };
+    let line = Line {
+        time: Duration::from_secs(60),
+        ..Line::default()
+    };
+    let (heard, stats) = line.run(&mut |n| Some(ms(20) + stalled(n)));
+    assert!(stats.buffer.removed_samples_for_acceleration > 0, "{stats:?}");
+    assert_eq!(
+        (stats.buffer.packets_lost, heard.clicks_lost),
+        (0, 0),
+        "{heard:?} {stats:?}"
+    );
+    assert!(stats.buffer_delay < ms(250), "{stats:?}");
+}

@@ -290,7 +290,7 @@ fn an_impossible_format_is_refused_at_the_start() {
         }
     }
     let refused = AudioCapture::start(Box::new(NoChannels), encoder(), settings(), |_| true, |_| {});
-    let error = refused.err().expect("refused").to_string();
+    let error = refused.expect_err("refused").to_string();
     assert_eq!(
         error,
         "the microphone cannot be used: cannot convert 0 channels at 48000 Hz: there are no channels"

@@ -62,7 +62,7 @@ impl Reception {
     ) -> Arrival {
         let highest = SequenceNumber::new(self.highest as u16);
         let step = i64::from(sequence.since(highest));
-        if step > MAX_DROPOUT || step < -MAX_MISORDER {
+        if !(-MAX_MISORDER..=MAX_DROPOUT).contains(&step) {
             if self.suspected == Some(sequence) {
                 return Arrival::Restart;
             }

@@ -83,7 +83,13 @@ impl PlayoutPipeline {
                 std::mem::swap(&mut self.frame, &mut self.merged);
                 self.frame.clear();
                 self.decode(&second);
-                cross_fade(&self.merged, &mut self.frame);
+                if is_alike(&self.merged, &self.frame) {
+                    cross_fade(&self.merged, &mut self.frame);
+                } else {
+                    self.buffer.decline_merge(self.merged.len());
+                    self.merged.append(&mut self.frame);
+                    std::mem::swap(&mut self.frame, &mut self.merged);
+                }
             }
             Playout::Recover { next, samples } => {
                 let recovered = self.decoder.recover(&next, samples as usize, &mut self.frame);
@@ -132,6 +138,18 @@ impl PlayoutPipeline {
     }
 }
 
+/// Whether two frames can be faded into each other unheard: steady sound or quiet, not an onset, a plosive or a click.
+fn is_alike(first: &[f32], second: &[f32]) -> bool {
+    let (a, b) = (Level::of(first), Level::of(second));
+    let loudest = a.peak.max(b.peak);
+    loudest < QUIET_PEAK || a.peak.min(b.peak) > loudest * ALIKE
+}
+
+/// Full scale = 1: -40 dBFS (chosen, not measured).
+const QUIET_PEAK: f32 = 0.01;
+/// Ratio of peaks: 6 dB (chosen, not measured).
+const ALIKE: f32 = 0.5;
+
 /// Fades from one frame into the other over their common length.
 fn cross_fade(from: &[f32], into: &mut [f32]) {
     let length = from.len().min(into.len());
@@ -144,6 +162,15 @@ fn cross_fade(from: &[f32], into: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_onset_is_not_merged_and_steady_sound_is() {
+        let mut click = vec![0.1; 960];
+        click[500] = 0.9;
+        assert!(!is_alike(&[0.1; 960], &click) && !is_alike(&click, &[0.1; 960]));
+        assert!(is_alike(&[0.1; 960], &[-0.15; 960]));
+        assert!(is_alike(&[0.0; 960], &[0.005; 960]));
+    }
 
     #[test]
     fn a_cross_fade_goes_from_the_first_frame_to_the_second() {
