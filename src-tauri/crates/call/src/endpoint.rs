@@ -239,9 +239,10 @@ impl Endpoint {
                 State::Offered { .. } if live.rules.basic_mode && offer.call < live.id => {
                     self.yield_by_id(now, offer);
                 }
-                State::Offered { .. } | State::Yielding { .. } => {
-                    self.crossing = Some(Crossing::new(now, offer, &self.rules));
+                State::Yielding { .. } if live.winner() == Some(&offer.call) => {
+                    self.answer_winner(now, offer);
                 }
+                State::Offered { .. } | State::Yielding { .. } => self.keep_crossing(now, offer),
                 State::Incoming { .. }
                 | State::Answering { .. }
                 | State::Connecting { .. }
@@ -261,6 +262,18 @@ impl Endpoint {
             live.finish(now, ending, &mut self.out);
         }
         self.answer_winner(now, offer);
+    }
+
+    /// Keeps an offer until its rival is decided. Of two different ones only one can be alive, most likely the later.
+    fn keep_crossing(&mut self, now: Instant, offer: Box<Offer>) {
+        let known = |crossing: &Crossing| crossing.offer.call == offer.call;
+        if self.crossing.as_ref().is_some_and(known) {
+            return self.out.ignore();
+        }
+        let crossing = Crossing::new(now, offer, &self.rules);
+        if let Some(older) = self.crossing.replace(crossing) {
+            self.refuse_as_busy(older.offer.call);
+        }
     }
 
     /// Drops this user's own attempt and answers the call of the person he was calling.

@@ -43,9 +43,7 @@ pub fn assert_known_to_nobody(call: &CallId, caller: &CallEnd, faults: Faults) {
         Cancelled | Busy | NotReachable | MediaFailed | Glare => true,
         // The winner of a glare was withdrawn.
         Missed => true,
-        // The repetition of an older offer took the place of the winner, which was waited for in vain.
-        ConnectionLost => !faults.basic,
-        NoAnswer | ServerProblem => false,
+        ConnectionLost | NoAnswer | ServerProblem => false,
         HungUp | Declined | AnsweredElsewhere | NotPermitted | IncompatibleOffer => false,
     };
     assert!(

@@ -77,12 +77,30 @@ fn candidates_of_the_waiting_offer_are_kept() {
         call: id("a"),
         candidate: Some(candidate("trickled")),
     });
+    assert_eq!(rig.offer(offer("a", false)), [], "a repetition changes nothing");
     let actions = rig.signal(lost_to(Some("a")));
     let kept = actions.iter().find_map(|action| match action {
         Action::CreateAnswer { candidates, .. } => Some(candidates.len()),
         _ => None,
     });
     assert_eq!(kept, Some(2));
+}
+
+#[test]
+fn of_two_waiting_offers_one_is_told_busy() {
+    let mut rig = Rig::calling("b", false);
+    rig.offer(offer("older", false));
+    let sent = signals(&rig.offer(offer("a", false)));
+    assert_eq!(sent, [end("older", EndReason::UserBusy, None)]);
+    rig.signal(lost_to(Some("a")));
+    assert_eq!(rig.endpoint.snapshot().map(|call| call.call), Some(id("a")));
+
+    let mut rig = Rig::calling("b", false);
+    rig.signal(lost_to(Some("a")));
+    assert_eq!(rig.offer(offer("newer", false)), []);
+    let sent = signals(&rig.offer(offer("a", false)));
+    assert_eq!(sent, [end("newer", EndReason::UserBusy, None)]);
+    assert_eq!(rig.endpoint.snapshot().map(|call| call.call), Some(id("a")));
 }
 
 #[test]
