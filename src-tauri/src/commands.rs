@@ -1,0 +1,106 @@
+//! What the page may ask: one function per intent of the user. Each forwards and returns; an error means "not accepted",
+//! never "the call failed". State comes back as whole view models only.
+
+use crate::session::{SessionHandle, SignIn, problem};
+use crate::video_feed::VideoFeed;
+use crate::view_model::{ProblemView, VideoFeedAddress, ViewModel};
+use ahoy_call::{Party, UserId};
+use ahoy_client::Command;
+use tauri::State;
+
+type Accepted = Result<(), ProblemView>;
+
+#[tauri::command]
+pub fn current(session: State<'_, SessionHandle>) -> ViewModel {
+    session.views().borrow().as_ref().clone()
+}
+
+#[tauri::command]
+pub async fn place_call(session: State<'_, SessionHandle>, to: String, video: bool) -> Accepted {
+    let user = to.parse().ok().and_then(|number| UserId::new(number).ok());
+    let Some(user) = user else {
+        return Err(problem("user_not_found", &format!("{to} is not a user id")));
+    };
+    session
+        .command(Command::PlaceCall {
+            to: Party::User(user),
+            video,
+        })
+        .await
+}
+
+#[tauri::command]
+pub async fn accept(session: State<'_, SessionHandle>, video: bool) -> Accepted {
+    session.command(Command::Accept { video }).await
+}
+
+#[tauri::command]
+pub async fn decline(session: State<'_, SessionHandle>) -> Accepted {
+    session.command(Command::Decline).await
+}
+
+#[tauri::command]
+pub async fn hang_up(session: State<'_, SessionHandle>) -> Accepted {
+    session.command(Command::HangUp).await
+}
+
+#[tauri::command]
+pub async fn set_muted(session: State<'_, SessionHandle>, muted: bool) -> Accepted {
+    session.command(Command::SetMuted(muted)).await
+}
+
+#[tauri::command]
+pub async fn set_camera(session: State<'_, SessionHandle>, on: bool) -> Accepted {
+    session.command(Command::SetCamera(on)).await
+}
+
+#[tauri::command]
+pub async fn silence(session: State<'_, SessionHandle>) -> Accepted {
+    session.command(Command::Silence).await
+}
+
+#[tauri::command]
+pub async fn dismiss_ended(session: State<'_, SessionHandle>) -> Accepted {
+    session.command(Command::DismissEnded).await
+}
+
+#[tauri::command]
+pub async fn dismiss_notice(session: State<'_, SessionHandle>, id: u64) -> Accepted {
+    session.command(Command::DismissNotice(id)).await
+}
+
+#[tauri::command]
+pub async fn retry_now(session: State<'_, SessionHandle>) -> Accepted {
+    session.command(Command::RetryNow).await
+}
+
+#[tauri::command]
+pub async fn sign_in(
+    session: State<'_, SessionHandle>,
+    server: String,
+    token: Option<String>,
+    user: Option<String>,
+    password: Option<String>,
+) -> Accepted {
+    session
+        .sign_in(SignIn {
+            server,
+            token,
+            user,
+            password,
+        })
+        .await
+}
+
+#[tauri::command]
+pub async fn use_embedded(session: State<'_, SessionHandle>) -> Accepted {
+    session.use_embedded().await
+}
+
+#[tauri::command]
+pub fn video_feed(feed: State<'_, VideoFeed>) -> VideoFeedAddress {
+    VideoFeedAddress {
+        url: feed.url(),
+        token: feed.token().to_owned(),
+    }
+}

@@ -1,0 +1,243 @@
+//! What the page shows: one whole value, made from the client's snapshot. Pure.
+//!
+//! These types are the contract with the page: `ui/src/generated/bindings.ts` is written from them, and a test fails
+//! when it differs. Codes are stable words; the sentences for people are the page's.
+
+mod from_snapshot;
+
+pub use from_snapshot::{Account, view_model};
+
+use serde::Serialize;
+use ts_rs::TS;
+
+/// Everything there is to show.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct ViewModel {
+    pub server: ServerView,
+    pub me: Option<PersonView>,
+    pub people: Vec<PersonView>,
+    pub call: Option<CallView>,
+    pub ended: Option<EndedView>,
+    /// Newest first.
+    pub recent: Vec<RecentView>,
+    pub notices: Vec<NoticeView>,
+}
+
+/// The way to the server.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct ServerView {
+    pub url: String,
+    /// The server is part of this window.
+    pub embedded: bool,
+    pub state: ServerPhase,
+    pub problem: Option<ProblemView>,
+    /// Whole seconds until the next attempt.
+    pub retry_in_s: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ServerPhase {
+    SignedOut,
+    Connecting,
+    Ready,
+    Offline,
+}
+
+/// A code with its small print; also what a command is refused with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct ProblemView {
+    pub code: String,
+    pub detail: String,
+}
+
+/// A user of the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct PersonView {
+    /// Text, because JavaScript's numbers are not ids.
+    pub id: String,
+    pub name: String,
+    pub presence: PresenceView,
+    /// The built-in contact that sends back what it receives.
+    pub echo: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum PresenceView {
+    Ready,
+    InCall,
+    Offline,
+    Unknown,
+}
+
+/// The call that goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct CallView {
+    pub call_id: String,
+    pub peer: PersonView,
+    pub outgoing: bool,
+    pub video: bool,
+    pub state: CallPhase,
+    /// Unix milliseconds.
+    pub began_at_ms: f64,
+    /// Unix milliseconds.
+    pub connected_at_ms: Option<f64>,
+    pub muted: bool,
+    pub camera_on: bool,
+    pub microphone: MicrophoneView,
+    pub camera: CameraView,
+    /// The other side says that it is muted.
+    pub remote_muted: Option<bool>,
+    /// Pictures of the other side arrive.
+    pub remote_video: Option<bool>,
+    pub hears: HearsView,
+    pub sees: SeesView,
+    pub telltale: TelltaleView,
+    pub verdict: VerdictView,
+    pub path: PathView,
+    /// 0..1, what the other side sends.
+    pub level_in: f32,
+    /// 0..1, what the microphone hears.
+    pub level_out: f32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum CallPhase {
+    Calling,
+    RingingOut,
+    RingingIn,
+    Connecting,
+    Connected,
+    Reconnecting,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum MicrophoneView {
+    Ok,
+    Missing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum CameraView {
+    Ok,
+    TestPicture,
+    Off,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum HearsView {
+    Yes,
+    No,
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum SeesView {
+    Yes,
+    No,
+    Unknown,
+    NotSending,
+}
+
+/// The three parts of the Telltale: you, the line, them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+pub struct TelltaleView {
+    pub you: Part,
+    pub line: Part,
+    pub them: Part,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    Ok,
+    Weak,
+    Bad,
+    Unknown,
+}
+
+/// How the call goes, whose side it is, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct VerdictView {
+    pub level: LevelView,
+    pub side: SideView,
+    pub cause: String,
+    pub loss_percent: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum LevelView {
+    Good,
+    Fair,
+    Poor,
+    Bad,
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum SideView {
+    Ours,
+    Theirs,
+    Network,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum PathView {
+    Direct,
+    Relay,
+    Unknown,
+}
+
+/// How the last call ended.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct EndedView {
+    pub peer: PersonView,
+    pub video: bool,
+    pub outgoing: bool,
+    /// `None` = it was never answered.
+    pub duration_s: Option<u32>,
+    pub cause: String,
+    pub detail: String,
+}
+
+/// An earlier call.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct RecentView {
+    pub peer: PersonView,
+    pub outgoing: bool,
+    pub video: bool,
+    pub cause: String,
+    pub duration_s: Option<u32>,
+    /// Unix milliseconds.
+    pub at_ms: f64,
+}
+
+/// Something a person should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct NoticeView {
+    /// Counted from 1 by the client; far below 2^53.
+    #[ts(type = "number")]
+    pub id: u64,
+    pub code: String,
+    pub detail: String,
+}
+
+/// Where the pictures come from, and the proof that this page may have them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct VideoFeedAddress {
+    pub url: String,
+    pub token: String,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,275 @@
+//! The client's snapshot in the words of the page.
+
+use super::{
+    CallPhase, CallView, CameraView, EndedView, HearsView, LevelView, MicrophoneView, NoticeView, Part,
+    PathView, PersonView, PresenceView, ProblemView, RecentView, SeesView, ServerPhase, ServerView, SideView,
+    TelltaleView, VerdictView, ViewModel,
+};
+use ahoy_call::{CallEnd, CallState, EndCause, Party, UserId};
+use ahoy_client::verdict::{Level, Part as ClientPart, Side, Telltale, Verdict};
+use ahoy_client::{
+    CameraState, EndedCall, LiveCall, MicrophoneState, PathKind, Person, Phase, Presence, Receipt, Snapshot,
+};
+use std::time::{Duration, Instant, SystemTime};
+
+/// What the shell knows of the sign-in and the client does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The name of this person; `None` = the server's number for them.
+    pub name: Option<String>,
+    pub embedded: bool,
+    /// The built-in contact, on the embedded server.
+    pub echo: Option<UserId>,
+}
+
+/// Makes the view model of one moment.
+pub fn view_model(snapshot: &Snapshot, account: &Account, now: Instant) -> ViewModel {
+    let named = Named {
+        people: &snapshot.people,
+        account,
+    };
+    ViewModel {
+        server: ServerView {
+            url: snapshot.server.url.clone(),
+            embedded: account.embedded,
+            state: match snapshot.server.phase {
+                Phase::SignedOut => ServerPhase::SignedOut,
+                Phase::Connecting => ServerPhase::Connecting,
+                Phase::Ready => ServerPhase::Ready,
+                Phase::Offline => ServerPhase::Offline,
+            },
+            problem: snapshot.server.problem.as_ref().map(|problem| ProblemView {
+                code: problem.code.to_owned(),
+                detail: problem.detail.clone(),
+            }),
+            retry_in_s: snapshot
+                .server
+                .retry_at
+                .map(|at| seconds_up(at.saturating_duration_since(now))),
+        },
+        me: snapshot.me.as_ref().map(|me| PersonView {
+            id: me.to_string(),
+            name: account.name.clone().unwrap_or_else(|| me.to_string()),
+            presence: if snapshot.call.is_some() {
+                PresenceView::InCall
+            } else {
+                PresenceView::Ready
+            },
+            echo: false,
+        }),
+        people: snapshot
+            .people
+            .iter()
+            .map(|person| named.person(person))
+            .collect(),
+        call: snapshot.call.as_ref().map(|call| call_view(call, &named)),
+        ended: snapshot.ended.as_ref().map(|ended| ended_view(ended, &named)),
+        recent: snapshot
+            .recent
+            .iter()
+            .map(|recent| {
+                let EndedView {
+                    peer,
+                    video,
+                    outgoing,
+                    duration_s,
+                    cause,
+                    detail: _,
+                } = ended_view(&recent.ended, &named);
+                RecentView {
+                    peer,
+                    outgoing,
+                    video,
+                    cause,
+                    duration_s,
+                    at_ms: unix_ms(recent.at),
+                }
+            })
+            .collect(),
+        notices: snapshot
+            .notices
+            .iter()
+            .map(|notice| NoticeView {
+                id: notice.id,
+                code: notice.code.to_owned(),
+                detail: notice.detail.clone(),
+            })
+            .collect(),
+    }
+}
+
+/// Finds the names of people who may have left the list.
+struct Named<'a> {
+    people: &'a [Person],
+    account: &'a Account,
+}
+
+impl Named<'_> {
+    fn person(&self, person: &Person) -> PersonView {
+        PersonView {
+            id: person.id.to_string(),
+            name: person.name.clone(),
+            presence: match person.presence {
+                Presence::Ready => PresenceView::Ready,
+                Presence::InCall => PresenceView::InCall,
+                Presence::Offline => PresenceView::Offline,
+                Presence::Unknown => PresenceView::Unknown,
+            },
+            echo: self.account.echo == Some(person.id),
+        }
+    }
+
+    fn party(&self, party: &Party, name: Option<&str>) -> PersonView {
+        let listed = self.people.iter().find(|person| *party == Party::User(person.id));
+        match listed {
+            Some(person) => self.person(person),
+            None => PersonView {
+                id: party.to_string(),
+                name: name.map_or_else(|| party.to_string(), str::to_owned),
+                presence: PresenceView::Unknown,
+                echo: self.account.echo.is_some_and(|echo| *party == Party::User(echo)),
+            },
+        }
+    }
+}
+
+fn call_view(call: &LiveCall, named: &Named<'_>) -> CallView {
+    CallView {
+        call_id: call.call.to_string(),
+        peer: named.party(&call.peer, call.peer_name.as_deref()),
+        outgoing: call.outgoing,
+        video: call.video,
+        state: match call.state {
+            CallState::Calling => CallPhase::Calling,
+            CallState::RingingOut => CallPhase::RingingOut,
+            CallState::RingingIn => CallPhase::RingingIn,
+            CallState::Connecting => CallPhase::Connecting,
+            CallState::Connected => CallPhase::Connected,
+            CallState::Reconnecting => CallPhase::Reconnecting,
+        },
+        began_at_ms: unix_ms(call.began_at),
+        connected_at_ms: call.connected_at.map(unix_ms),
+        muted: call.muted,
+        camera_on: call.camera != CameraState::Off,
+        microphone: match call.microphone {
+            MicrophoneState::Ok => MicrophoneView::Ok,
+            MicrophoneState::Missing => MicrophoneView::Missing,
+        },
+        camera: match call.camera {
+            CameraState::Off => CameraView::Off,
+            CameraState::On => CameraView::Ok,
+            CameraState::TestPicture => CameraView::TestPicture,
+        },
+        remote_muted: call.remote_muted,
+        remote_video: call.remote_video,
+        hears: match call.hears {
+            Receipt::Yes => HearsView::Yes,
+            // A muted side is not heard, and the mute button says why.
+            Receipt::No | Receipt::NotSending => HearsView::No,
+            Receipt::Unknown => HearsView::Unknown,
+        },
+        sees: match call.sees {
+            Receipt::Yes => SeesView::Yes,
+            Receipt::No => SeesView::No,
+            Receipt::Unknown => SeesView::Unknown,
+            Receipt::NotSending => SeesView::NotSending,
+        },
+        telltale: telltale_view(call.telltale),
+        verdict: verdict_view(&call.verdict),
+        path: match call.path {
+            PathKind::Direct => PathView::Direct,
+            PathKind::Relay => PathView::Relay,
+            PathKind::Unknown => PathView::Unknown,
+        },
+        level_in: call.level_in,
+        level_out: call.level_out,
+    }
+}
+
+fn telltale_view(telltale: Telltale) -> TelltaleView {
+    let part = |part| match part {
+        ClientPart::Ok => Part::Ok,
+        ClientPart::Weak => Part::Weak,
+        ClientPart::Bad => Part::Bad,
+        ClientPart::Unknown => Part::Unknown,
+    };
+    TelltaleView {
+        you: part(telltale.you),
+        line: part(telltale.line),
+        them: part(telltale.them),
+    }
+}
+
+fn verdict_view(verdict: &Verdict) -> VerdictView {
+    VerdictView {
+        level: match verdict.level {
+            Level::Good => LevelView::Good,
+            Level::Fair => LevelView::Fair,
+            Level::Poor => LevelView::Poor,
+            Level::Bad => LevelView::Bad,
+            Level::Unknown => LevelView::Unknown,
+        },
+        side: match verdict.side {
+            Side::Ours => SideView::Ours,
+            Side::Theirs => SideView::Theirs,
+            Side::Network => SideView::Network,
+            Side::None => SideView::None,
+        },
+        cause: verdict.cause.to_string(),
+        loss_percent: verdict.loss_percent,
+    }
+}
+
+fn ended_view(ended: &EndedCall, named: &Named<'_>) -> EndedView {
+    EndedView {
+        peer: named.party(&ended.peer, ended.peer_name.as_deref()),
+        video: ended.video,
+        outgoing: ended.outgoing,
+        duration_s: ended
+            .end
+            .answered
+            .then(|| u32::try_from(ended.end.duration.as_secs()).unwrap_or(u32::MAX)),
+        cause: cause(&ended.end, ended.outgoing).to_owned(),
+        detail: match &ended.end.detail {
+            Some(detail) => format!("{} ({})", ended.end.reason.as_str(), detail.as_str()),
+            None => ended.end.reason.as_str().to_owned(),
+        },
+    }
+}
+
+/// The page's word for why a call ended.
+fn cause(end: &CallEnd, outgoing: bool) -> &'static str {
+    match (end.cause, end.by_us) {
+        (EndCause::HungUp, true) => "hung_up_by_us",
+        (EndCause::HungUp, false) => "hung_up_by_them",
+        (EndCause::Cancelled, _) => "cancelled",
+        (EndCause::Declined, true) => "declined_by_us",
+        (EndCause::Declined, false) => "declined",
+        (EndCause::Busy, true) if !outgoing => "declined_by_us",
+        // This user is in a call on another device, so the server did not take this one.
+        (EndCause::Busy, true) | (EndCause::Glare, _) => "not_placed",
+        (EndCause::Busy, false) => "busy",
+        (EndCause::NoAnswer, _) => "no_answer",
+        (EndCause::Missed, _) => "missed",
+        (EndCause::AnsweredElsewhere, _) => "answered_elsewhere",
+        (EndCause::NotReachable, _) => "not_reachable",
+        (EndCause::NotPermitted, _) => "not_permitted",
+        (EndCause::ConnectionLost, _) => "connection_lost",
+        (EndCause::ServerProblem, _) => "server_problem",
+        (EndCause::MediaFailed, _) => "media_failed",
+        (EndCause::IncompatibleOffer, _) => "too_old",
+    }
+}
+
+/// Exact: today's milliseconds need 41 of the 53 bits.
+fn unix_ms(time: SystemTime) -> f64 {
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO)
+        .as_millis() as f64
+}
+
+/// "In 1 second" until the last moment, never "in 0 seconds" before it.
+fn seconds_up(left: Duration) -> u32 {
+    let whole = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+    u32::try_from(whole).unwrap_or(u32::MAX)
+}
