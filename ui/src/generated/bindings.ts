@@ -1,78 +1,102 @@
-// The shapes that the shell sends and takes. Generated from the Rust types; not edited by hand.
+// The shapes that the shell sends and takes, generated from src-tauri/src/view_model.rs. Not edited by hand:
+// AHOY_WRITE_BINDINGS=1 cargo test -p ahoy bindings
 
-export type ViewModel = {
-  server: ServerView;
-  me: PersonView | null;
-  people: PersonView[];
-  call: CallView | null;
-  ended: EndedView | null;
-  recent: RecentView[];
-  notices: NoticeView[];
-};
+export type ViewModel = { server: ServerView, me: PersonView | null, people: Array<PersonView>, call: CallView | null, ended: EndedView | null, 
+/**
+ * Newest first.
+ */
+recent: Array<RecentView>, notices: Array<NoticeView>, };
 
-export type ServerView = {
-  url: string;
-  embedded: boolean;
-  state: "signed_out" | "connecting" | "ready" | "offline";
-  problem: ProblemView | null;
-  retry_in_s: number | null;
-};
+export type ServerView = { url: string, 
+/**
+ * The server is part of this window.
+ */
+embedded: boolean, state: ServerPhase, problem: ProblemView | null, 
+/**
+ * Whole seconds until the next attempt.
+ */
+retry_in_s: number | null, };
 
-export type ProblemView = { code: string; detail: string };
+export type ServerPhase = "signed_out" | "connecting" | "ready" | "offline";
 
-export type PersonView = {
-  id: string;
-  name: string;
-  presence: "ready" | "in_call" | "offline" | "unknown";
-  echo: boolean;
-};
+export type ProblemView = { code: string, detail: string, };
+
+export type PersonView = { 
+/**
+ * Text, because JavaScript's numbers are not ids.
+ */
+id: string, name: string, presence: PresenceView, 
+/**
+ * The built-in contact that sends back what it receives.
+ */
+echo: boolean, };
+
+export type PresenceView = "ready" | "in_call" | "offline" | "unknown";
+
+export type CallView = { call_id: string, peer: PersonView, outgoing: boolean, video: boolean, state: CallPhase, 
+/**
+ * Unix milliseconds.
+ */
+began_at_ms: number, 
+/**
+ * Unix milliseconds.
+ */
+connected_at_ms: number | null, muted: boolean, camera_on: boolean, microphone: MicrophoneView, camera: CameraView, 
+/**
+ * The other side says that it is muted.
+ */
+remote_muted: boolean | null, 
+/**
+ * Pictures of the other side arrive.
+ */
+remote_video: boolean | null, hears: HearsView, sees: SeesView, telltale: TelltaleView, verdict: VerdictView, path: PathView, 
+/**
+ * 0..1, what the other side sends.
+ */
+level_in: number, 
+/**
+ * 0..1, what the microphone hears.
+ */
+level_out: number, };
+
+export type CallPhase = "calling" | "ringing_out" | "ringing_in" | "connecting" | "connected" | "reconnecting";
+
+export type MicrophoneView = "ok" | "missing";
+
+export type CameraView = "ok" | "test_picture" | "off";
+
+export type HearsView = "yes" | "no" | "unknown";
+
+export type SeesView = "yes" | "no" | "unknown" | "not_sending";
+
+export type TelltaleView = { you: Part, line: Part, them: Part, };
 
 export type Part = "ok" | "weak" | "bad" | "unknown";
 
-export type CallView = {
-  call_id: string;
-  peer: PersonView;
-  outgoing: boolean;
-  video: boolean;
-  state: "calling" | "ringing_out" | "ringing_in" | "connecting" | "connected" | "reconnecting";
-  began_at_ms: number;
-  connected_at_ms: number | null;
-  muted: boolean;
-  camera_on: boolean;
-  microphone: "ok" | "missing";
-  camera: "ok" | "test_picture" | "off";
-  remote_muted: boolean | null;
-  remote_video: boolean | null;
-  hears: "yes" | "no" | "unknown";
-  sees: "yes" | "no" | "unknown" | "not_sending";
-  telltale: { you: Part; line: Part; them: Part };
-  verdict: {
-    level: "good" | "fair" | "poor" | "bad" | "unknown";
-    side: "ours" | "theirs" | "network" | "none";
-    cause: string;
-    loss_percent: number | null;
-  };
-  path: "direct" | "relay" | "unknown";
-  level_in: number;
-  level_out: number;
-};
+export type VerdictView = { level: LevelView, side: SideView, cause: string, loss_percent: number | null, };
 
-export type EndedView = {
-  peer: PersonView;
-  video: boolean;
-  outgoing: boolean;
-  duration_s: number | null;
-  cause: string;
-  detail: string;
-};
+export type LevelView = "good" | "fair" | "poor" | "bad" | "unknown";
 
-export type RecentView = {
-  peer: PersonView;
-  outgoing: boolean;
-  video: boolean;
-  cause: string;
-  duration_s: number | null;
-  at_ms: number;
-};
+export type SideView = "ours" | "theirs" | "network" | "none";
 
-export type NoticeView = { id: number; code: string; detail: string };
+export type PathView = "direct" | "relay" | "unknown";
+
+export type EndedView = { peer: PersonView, video: boolean, outgoing: boolean, 
+/**
+ * `None` = it was never answered.
+ */
+duration_s: number | null, cause: string, detail: string, };
+
+export type RecentView = { peer: PersonView, outgoing: boolean, video: boolean, cause: string, duration_s: number | null, 
+/**
+ * Unix milliseconds.
+ */
+at_ms: number, };
+
+export type NoticeView = { 
+/**
+ * Counted from 1 by the client; far below 2^53.
+ */
+id: number, code: string, detail: string, };
+
+export type VideoFeedAddress = { url: string, token: string, };
