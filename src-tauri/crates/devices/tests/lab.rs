@@ -5,6 +5,10 @@
 //! its devices, because the drivers read it once at their start.
 
 #![cfg(target_os = "linux")]
+#![allow(
+    clippy::print_stdout,
+    reason = "a skipped test says so, and measurements are printed"
+)]
 
 use ahoy_devices::audio::{Microphone, Speaker};
 use ahoy_devices::camera::Camera;

@@ -98,10 +98,11 @@ async fn login(
         return refusal(
             StatusCode::BAD_REQUEST,
             "the body is not {username or phone, password}",
-        );
+        )
+        .into_response();
     };
     let Some(account) = site.accounts.sign_in(&login.username, &login.password) else {
-        return refusal(StatusCode::UNAUTHORIZED, "name or password is wrong");
+        return refusal(StatusCode::UNAUTHORIZED, "name or password is wrong").into_response();
     };
     let token = site.token_for(account.id);
     let user = json!({ "id": account.id.as_u64(), "username": account.name });
@@ -125,14 +126,14 @@ async fn open_websocket(
 ) -> Response {
     let admitted = match admit(&site, &headers, &query) {
         Ok(admitted) => admitted,
-        Err(response) => return response,
+        Err(refused) => return refused.into_response(),
     };
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
     let Some(running) = site.running.upgrade() else {
-        return refusal(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping");
+        return refusal(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping").into_response();
     };
     let conn = ConnId(site.next_conn.fetch_add(1, Ordering::Relaxed));
     let inputs = site.inputs.clone();
@@ -177,7 +178,7 @@ struct Admitted {
     seat: OwnedSemaphorePermit,
 }
 
-fn admit(site: &Site, headers: &HeaderMap, query: &Query) -> Result<Admitted, Response> {
+fn admit(site: &Site, headers: &HeaderMap, query: &Query) -> Result<Admitted, Refused> {
     if !admission::is_origin_allowed(headers, &site.origins) {
         return Err(refusal(
             StatusCode::FORBIDDEN,
@@ -222,6 +223,15 @@ fn time_left(identity: &Identity) -> Duration {
     Duration::from_secs(u64::try_from(left).unwrap_or(0).min(LONGEST) + LEEWAY)
 }
 
-fn refusal(status: StatusCode, error: &str) -> Response {
-    (status, Json(json!({ "success": false, "error": error }))).into_response()
+/// An HTTP answer `{"success":false,"error":"…"}` (IM-Suite §1.2).
+struct Refused(StatusCode, String);
+
+fn refusal(status: StatusCode, error: &str) -> Refused {
+    Refused(status, error.to_owned())
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({ "success": false, "error": self.1 }))).into_response()
+    }
 }

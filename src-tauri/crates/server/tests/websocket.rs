@@ -1,5 +1,7 @@
 //! The server over real sockets: admission, sign-in, relaying, limits, shutdown.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use ahoy_call::UserId;
 use ahoy_server::{Account, Server, ServerConfig, ServerError};
 use futures_util::{SinkExt, StreamExt};

@@ -23,13 +23,11 @@ fn from_text(name: &str, text: &str) -> DeviceError {
         "os error 1)",
     ]) {
         DeviceError::PermissionDenied(KIND)
-    } else if has(&["no such file", "not found", "os error 2)"]) {
+    } else if has(&["no such file", "not found", "os error 2)"]) || is_gone(text) {
         DeviceError::NotFound {
             kind: KIND,
             name: name.to_owned(),
         }
-    } else if is_gone(text) {
-        DeviceError::Lost(KIND)
     } else {
         DeviceError::Unusable {
             kind: KIND,
@@ -74,7 +72,16 @@ mod tests {
                 name: "0".into()
             }
         );
-        assert_eq!(of("No such device (os error 19)"), DeviceError::Lost(KIND));
+        let not_found = DeviceError::NotFound {
+            kind: KIND,
+            name: "0".into(),
+        };
+        assert_eq!(
+            of("No such device or address (os error 6)"),
+            not_found,
+            "a node without a driver"
+        );
+        assert!(is_gone("No such device (os error 19)"));
         assert!(matches!(of("Failed to Fufill"), DeviceError::Unusable { .. }));
         assert!(!is_gone("Input/output error (os error 5)"));
     }
