@@ -273,3 +273,154 @@ fn seconds_up(left: Duration) -> u32 {
     let whole = left.as_secs() + u64::from(left.subsec_nanos() > 0);
     u32::try_from(whole).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ahoy_call::{CallId, EndDetail, EndReason};
+    use ahoy_client::{Problem, RecentCall, ServerState};
+
+    const ECHO: u64 = 9000;
+
+    fn user(number: u64) -> UserId {
+        UserId::new(number).unwrap()
+    }
+
+    fn account() -> Account {
+        Account {
+            name: Some("maya".into()),
+            embedded: true,
+            echo: Some(user(ECHO)),
+        }
+    }
+
+    fn snapshot() -> Snapshot {
+        let person = |id: u64, name: &str| Person {
+            id: user(id),
+            name: name.into(),
+            presence: Presence::Ready,
+        };
+        Snapshot {
+            server: ServerState {
+                url: "ws://127.0.0.1:1/ws".into(),
+                phase: Phase::Ready,
+                problem: None,
+                retry_at: None,
+            },
+            me: Some(Party::User(user(1))),
+            people: vec![person(2, "Theo"), person(ECHO, "Echo")],
+            call: None,
+            ended: None,
+            recent: Vec::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    fn ended(peer: u64, name: Option<&str>, cause: EndCause, by_us: bool, answered: bool) -> EndedCall {
+        EndedCall {
+            call: CallId::from_random([7; 16]),
+            peer: Party::User(user(peer)),
+            peer_name: name.map(str::to_owned),
+            outgoing: true,
+            video: false,
+            end: CallEnd {
+                cause,
+                reason: EndReason::NetworkError,
+                detail: Some(EndDetail::IceFailed),
+                by_us,
+                answered,
+                duration: Duration::from_millis(61_999),
+            },
+        }
+    }
+
+    fn shown(snapshot: &Snapshot) -> ViewModel {
+        view_model(snapshot, &account(), Instant::now())
+    }
+
+    #[test]
+    fn echo_is_marked_and_everybody_else_is_not() {
+        let view = shown(&snapshot());
+        let marks: Vec<(&str, bool)> = view
+            .people
+            .iter()
+            .map(|person| (&*person.id, person.echo))
+            .collect();
+        assert_eq!(marks, [("2", false), ("9000", true)]);
+        assert_eq!(
+            view.me.map(|me| (me.id, me.name)),
+            Some(("1".into(), "maya".into()))
+        );
+        let elsewhere = Account {
+            name: None,
+            embedded: false,
+            echo: None,
+        };
+        let view = view_model(&snapshot(), &elsewhere, Instant::now());
+        assert!(view.people.iter().all(|person| !person.echo));
+    }
+
+    #[test]
+    fn a_peer_who_left_keeps_the_name_that_the_call_had() {
+        let mut snapshot = snapshot();
+        snapshot.ended = Some(ended(55, Some("Lin"), EndCause::ConnectionLost, true, true));
+        let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
+        let recent = |peer, name| RecentCall {
+            ended: ended(peer, name, EndCause::NoAnswer, true, false),
+            at,
+        };
+        snapshot.recent = vec![recent(56, None), recent(2, Some("old name"))];
+        let view = shown(&snapshot);
+        let ended = view.ended.unwrap();
+        assert_eq!(
+            (ended.peer.name.as_str(), ended.peer.presence),
+            ("Lin", PresenceView::Unknown)
+        );
+        assert_eq!(
+            (ended.cause.as_str(), ended.detail.as_str()),
+            ("connection_lost", "network_error (ice_failed)")
+        );
+        assert_eq!(ended.duration_s, Some(61));
+        let names: Vec<&str> = view
+            .recent
+            .iter()
+            .map(|recent| recent.peer.name.as_str())
+            .collect();
+        assert_eq!(names, ["56", "Theo"]);
+        assert_eq!(
+            (view.recent[0].duration_s, view.recent[0].at_ms),
+            (None, 1_700_000_000_123.0)
+        );
+    }
+
+    #[test]
+    fn who_ended_it_decides_the_word() {
+        let word = |cause, by_us, outgoing| super::cause(&ended(2, None, cause, by_us, true).end, outgoing);
+        assert_eq!(word(EndCause::HungUp, true, true), "hung_up_by_us");
+        assert_eq!(word(EndCause::HungUp, false, true), "hung_up_by_them");
+        assert_eq!(word(EndCause::Declined, false, true), "declined");
+        assert_eq!(word(EndCause::Declined, true, false), "declined_by_us");
+        assert_eq!(word(EndCause::Busy, false, true), "busy");
+        assert_eq!(word(EndCause::Busy, true, false), "declined_by_us");
+        assert_eq!(word(EndCause::Busy, true, true), "not_placed");
+        assert_eq!(word(EndCause::IncompatibleOffer, false, true), "too_old");
+    }
+
+    #[test]
+    fn the_countdown_never_says_zero_before_the_attempt() {
+        let now = Instant::now();
+        let mut snapshot = snapshot();
+        snapshot.server.phase = Phase::Offline;
+        snapshot.server.problem = Some(Problem {
+            code: "server_silent",
+            detail: "refused".into(),
+        });
+        let left = |snapshot: &mut Snapshot, wait: Duration| {
+            snapshot.server.retry_at = Some(now + wait);
+            view_model(snapshot, &account(), now).server.retry_in_s
+        };
+        assert_eq!(left(&mut snapshot, Duration::from_millis(1)), Some(1));
+        assert_eq!(left(&mut snapshot, Duration::from_millis(2000)), Some(2));
+        assert_eq!(left(&mut snapshot, Duration::ZERO), Some(0));
+    }
+}
