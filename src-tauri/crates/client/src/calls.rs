@@ -2,7 +2,6 @@
 
 use crate::actor::Actor;
 use crate::live::{Live, Media};
-use crate::media_session::{MediaNews, MediaSession, Opening};
 use crate::peer_task::{self, PeerNews, PeerWork};
 use crate::ringer::Ringer;
 use crate::snapshot::{ClientEvent, CommandRefused, EndedCall, RecentCall, Snapshot};
@@ -10,9 +9,7 @@ use ahoy_call::{
     Action, CallEnd, CallId, CallSnapshot, Command as CallCommand, CommandError, Constraints, EndCause,
     Endpoint, Party, PeerInput, Ring, Signal,
 };
-use ahoy_media::device::DeviceKind;
 use ahoy_media::sounds::Sound;
-use ahoy_media::spec::DeviceSpec;
 use ahoy_media::units::Bitrate;
 use ahoy_peer::{PeerConfig, PeerEvent, TransportState};
 use std::time::{Instant, SystemTime};
@@ -76,61 +73,6 @@ impl Actor {
 
     pub(crate) fn call_snapshot(&self) -> Option<CallSnapshot> {
         self.endpoint.as_ref().and_then(Endpoint::snapshot)
-    }
-
-    pub(crate) fn set_camera(&mut self, on: bool) -> Result<(), CommandRefused> {
-        let video_call = self.call_snapshot().ok_or(CommandRefused::NoCall)?.video;
-        let live = self.live.as_mut().ok_or(CommandRefused::NoCall)?;
-        if !video_call {
-            return Err(CommandRefused::WrongState);
-        }
-        live.camera_on = on;
-        let call = live.call.clone();
-        if let Some(session) = live.session() {
-            if on {
-                self.open_device(call, DeviceKind::Camera, self.settings.devices.camera.clone());
-            } else {
-                session.close_camera();
-            }
-        }
-        if let Some(live) = &mut self.live {
-            live.report_soon();
-        }
-        Ok(())
-    }
-
-    pub(crate) fn set_device(&mut self, kind: DeviceKind, spec: DeviceSpec) -> Result<(), CommandRefused> {
-        let choice = match kind {
-            DeviceKind::Microphone => &mut self.settings.devices.microphone,
-            DeviceKind::Speaker => &mut self.settings.devices.speaker,
-            DeviceKind::Camera => &mut self.settings.devices.camera,
-            DeviceKind::Screen => &mut self.settings.devices.screen,
-        };
-        choice.clone_from(&spec);
-        let Some(live) = &mut self.live else { return Ok(()) };
-        let camera_off = kind == DeviceKind::Camera && !live.camera_on;
-        let call = live.call.clone();
-        if live.session().is_some() && !camera_off {
-            self.open_device(call, kind, spec);
-        }
-        Ok(())
-    }
-
-    /// Opens one device on a blocking thread; it replaces the one in use when it is open.
-    fn open_device(&self, call: CallId, kind: DeviceKind, spec: DeviceSpec) {
-        let opening = self.opening(call);
-        tokio::task::spawn_blocking(move || opening.open_one(kind, &spec));
-    }
-
-    fn opening(&self, call: CallId) -> Opening {
-        Opening {
-            call,
-            devices: self.devices.clone(),
-            choice: self.settings.devices.clone(),
-            limits: self.settings.limits.clone(),
-            pictures: self.pictures.clone(),
-            inbox: self.inbox.clone(),
-        }
     }
 
     /// What this side wishes to receive.
@@ -229,39 +171,6 @@ impl Actor {
         }
     }
 
-    /// Opens the devices on a blocking thread, once there is a connection to feed.
-    fn start_media(&mut self) {
-        let Some(live) = &mut self.live else { return };
-        let (Media::Wanted { send_video, video }, Some(peer)) = (&live.media, &live.peer) else {
-            return;
-        };
-        let (send_video, video, peer, call) = (*send_video, *video, peer.clone(), live.call.clone());
-        let shares = live.share_bitrate(&self.settings.limits);
-        live.media = Media::Opening;
-        let opening = self.opening(call);
-        tokio::task::spawn_blocking(move || opening.open_all(&peer, send_video, video, shares));
-    }
-
-    /// Frees devices and connection, off this task: drivers may take their time.
-    fn stop_media(&mut self, call: &CallId) {
-        let Some(live) = self.live.as_mut().filter(|live| live.call == *call) else {
-            return;
-        };
-        live.work = None;
-        live.peer = None;
-        if let Media::Running(session) = std::mem::replace(&mut live.media, Media::None) {
-            self.close_session(*session);
-        }
-    }
-
-    fn close_session(&mut self, session: MediaSession) {
-        self.closing.retain(|task| !task.is_finished());
-        self.closing
-            .push(tokio::task::spawn_blocking(move || drop(session)));
-        self.pictures.remote.take();
-        self.pictures.local.take();
-    }
-
     fn ring(&mut self, call: &CallId, ring: Ring) {
         if self.settings.auto_answer {
             if ring == Ring::Incoming {
@@ -333,6 +242,10 @@ impl Actor {
         let input = match news {
             PeerNews::Ready(peer) => {
                 live.peer = Some(peer);
+                let own_video_call = live.camera_on && self.call_snapshot().is_some_and(|call| call.outgoing);
+                if own_video_call {
+                    self.start_preview();
+                }
                 self.start_media();
                 return;
             }
@@ -378,69 +291,6 @@ impl Actor {
         };
         if let Some(endpoint) = &mut self.endpoint {
             endpoint.handle_peer(now, call, input);
-        }
-    }
-
-    pub(crate) fn handle_media_news(&mut self, call: &CallId, news: MediaNews) {
-        let Some(live) = self.live.as_mut().filter(|live| live.call == *call) else {
-            if let MediaNews::Opened(session) = news {
-                self.close_session(*session);
-            }
-            return;
-        };
-        match news {
-            MediaNews::Opened(session) => {
-                if !matches!(live.media, Media::Opening) {
-                    self.close_session(*session);
-                    return;
-                }
-                let (muted, camera_on) = (live.muted, live.camera_on);
-                live.media = Media::Running(session);
-                if let Some(session) = live.session() {
-                    session.set_muted(muted);
-                    if !camera_on {
-                        session.close_camera();
-                    }
-                }
-                live.share_bitrate(&self.settings.limits);
-            }
-            MediaNews::Replaced(device) => {
-                let camera_on = live.camera_on;
-                if let Some(session) = live.session() {
-                    session.replace(device, camera_on);
-                }
-            }
-            MediaNews::CannotOpen { error, essential } => {
-                let code = crate::media_session::notice_code(&error);
-                self.notice(code, error.to_string());
-                if essential && let Some(endpoint) = &mut self.endpoint {
-                    endpoint.handle_peer(Instant::now(), call, PeerInput::MediaFailed);
-                }
-            }
-            MediaNews::Lost { kind, error } => self.handle_lost_device(call, kind, &error),
-            MediaNews::Moment { video, what, at } => self.tell(ClientEvent::Media { video, what, at }),
-            MediaNews::KeyframeWanted => live.order(PeerWork::RequestKeyframe),
-        }
-    }
-
-    /// The call goes on without the device: silence, or no picture.
-    fn handle_lost_device(
-        &mut self,
-        call: &CallId,
-        kind: DeviceKind,
-        error: &ahoy_media::device::DeviceError,
-    ) {
-        self.notice("device_lost", error.to_string());
-        match kind {
-            DeviceKind::Microphone | DeviceKind::Speaker => {
-                self.open_device(call.clone(), kind, DeviceSpec::Null)
-            }
-            DeviceKind::Camera => {
-                if let Err(refused) = self.set_camera(false) {
-                    tracing::debug!(%refused, "camera was off");
-                }
-            }
-            DeviceKind::Screen => {}
         }
     }
 

@@ -7,7 +7,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `actor` | the one loop |
-//! | `signaling`, `calls`, `reports` | what the actor does with the server, the endpoint, the figures |
+//! | `signaling`, `calls`, `media_control`, `reports` | what the actor does with the server, the endpoint, the media, the figures |
 //! | `live` | the state of the call that goes on |
 //! | `peer_task` | the connection, on a task of its own |
 //! | `media_session` | the devices and the four pipelines, opened and closed on blocking threads |
@@ -21,6 +21,7 @@ pub mod echo;
 mod inbox;
 mod live;
 mod measure;
+mod media_control;
 mod media_session;
 mod peer_task;
 mod people;

@@ -2,7 +2,7 @@
 
 use crate::bitrate::{self, Shares};
 use crate::measure::Meter;
-use crate::media_session::MediaSession;
+use crate::media_session::{MediaSession, Outgoing};
 use crate::peer_task::PeerWork;
 use crate::ringer::Ringer;
 use crate::settings::Limits;
@@ -36,6 +36,16 @@ pub(crate) enum Media {
     Running(Box<MediaSession>),
 }
 
+/// The own picture before the answer.
+pub(crate) enum Preview {
+    None,
+    /// A blocking thread is opening the camera.
+    Opening,
+    Running(Box<Outgoing>),
+    /// It could not be opened; media tries again and says why.
+    Tried,
+}
+
 pub(crate) struct Live {
     pub(crate) call: CallId,
     pub(crate) began_at: SystemTime,
@@ -43,6 +53,7 @@ pub(crate) struct Live {
     pub(crate) work: Option<mpsc::Sender<PeerWork>>,
     pub(crate) peer: Option<Arc<Peer>>,
     pub(crate) media: Media,
+    pub(crate) preview: Preview,
     pub(crate) ringer: Option<Ringer>,
     pub(crate) muted: bool,
     /// The user wants the own camera.
@@ -80,6 +91,7 @@ impl Live {
             work: None,
             peer: None,
             media: Media::None,
+            preview: Preview::None,
             ringer: None,
             muted: false,
             camera_on: false,
@@ -103,6 +115,13 @@ impl Live {
         let Some(queue) = &self.work else { return };
         if queue.try_send(work).is_err() {
             tracing::warn!(call = %self.call, "the connection does not keep up; work for it is dropped");
+        }
+    }
+
+    pub(crate) fn take_preview(&mut self) -> Option<Box<Outgoing>> {
+        match std::mem::replace(&mut self.preview, Preview::Tried) {
+            Preview::Running(outgoing) => Some(outgoing),
+            Preview::None | Preview::Opening | Preview::Tried => None,
         }
     }
 

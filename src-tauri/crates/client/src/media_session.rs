@@ -36,6 +36,8 @@ const ARRIVING: f64 = 0.5;
 /// What opening and running media tells the actor.
 pub(crate) enum MediaNews {
     Opened(Box<MediaSession>),
+    /// The camera runs for the caller's own eyes; `None` = it does not.
+    Previewed(Option<Box<Outgoing>>),
     /// Another device is open and takes over.
     Replaced(Replacement),
     /// A device is not what was asked for. `essential`: the call cannot do without.
@@ -89,10 +91,15 @@ pub(crate) struct MediaSession {
 }
 
 struct VideoPipelines {
-    send: VideoSend,
+    outgoing: Outgoing,
     receive: VideoReceive,
-    camera: CameraState,
     remote_is_off: bool,
+}
+
+/// The own picture: a camera, or what stands in for one, and its encoder.
+pub(crate) struct Outgoing {
+    send: VideoSend,
+    camera: CameraState,
 }
 
 /// The counters of all pipelines at one moment.
@@ -104,20 +111,34 @@ pub(crate) struct MediaStats {
 }
 
 impl Opening {
-    /// Opens what the call needs, connects it with the peer connection and tells the actor.
-    pub(crate) fn open_all(self, peer: &Peer, send_video: bool, video: bool, shares: Shares) {
-        match self.open(peer, send_video, video, shares) {
-            Ok(session) => self
-                .inbox
-                .media_opened(&self.call, MediaNews::Opened(Box::new(session))),
-            Err(error) => self.inbox.media_opened(
-                &self.call,
-                MediaNews::CannotOpen {
-                    error,
-                    essential: true,
-                },
-            ),
+    /// Opens the camera alone; its pictures are seen here and go nowhere until the connection is up.
+    pub(crate) fn open_preview(self, peer: &Peer, shares: Shares) {
+        let outgoing = self.open_outgoing(peer, true, shares);
+        if let Err(error) = &outgoing {
+            tracing::info!(%error, "no preview");
         }
+        self.inbox
+            .media_opened(&self.call, MediaNews::Previewed(outgoing.ok().map(Box::new)));
+    }
+
+    /// Opens what the call needs, connects it with the peer connection and tells the actor. `outgoing` is the picture
+    /// that runs already.
+    pub(crate) fn open_all(
+        self,
+        peer: &Peer,
+        outgoing: Option<Box<Outgoing>>,
+        send_video: bool,
+        video: bool,
+        shares: Shares,
+    ) {
+        let news = match self.open(peer, outgoing, send_video, video, shares) {
+            Ok(session) => MediaNews::Opened(Box::new(session)),
+            Err(error) => MediaNews::CannotOpen {
+                error,
+                essential: true,
+            },
+        };
+        self.inbox.media_opened(&self.call, news);
     }
 
     /// Opens one device to take over from the one in use.
@@ -146,16 +167,17 @@ impl Opening {
     fn open(
         &self,
         peer: &Peer,
+        outgoing: Option<Box<Outgoing>>,
         send_video: bool,
         video: bool,
         shares: Shares,
     ) -> Result<MediaSession, DeviceError> {
         let playout = self.open_playout(peer)?;
         let (capture, microphone) = self.open_capture(peer, shares)?;
-        let video = if video {
-            Some(self.open_video(peer, send_video, shares)?)
-        } else {
-            None
+        let video = match (video, outgoing) {
+            (false, _) => None,
+            (true, Some(outgoing)) => Some(self.video_pipelines(peer, *outgoing)?),
+            (true, None) => Some(self.video_pipelines(peer, self.open_outgoing(peer, send_video, shares)?)?),
         };
         Ok(MediaSession {
             capture,
@@ -163,6 +185,14 @@ impl Opening {
             video,
             microphone,
             played: false,
+        })
+    }
+
+    fn video_pipelines(&self, peer: &Peer, outgoing: Outgoing) -> Result<VideoPipelines, DeviceError> {
+        Ok(VideoPipelines {
+            outgoing,
+            receive: self.open_receive(peer)?,
+            remote_is_off: false,
         })
     }
 
@@ -213,13 +243,7 @@ impl Opening {
         ))
     }
 
-    fn open_video(
-        &self,
-        peer: &Peer,
-        send_video: bool,
-        shares: Shares,
-    ) -> Result<VideoPipelines, DeviceError> {
-        let receive = self.open_receive(peer)?;
+    fn open_outgoing(&self, peer: &Peer, send_video: bool, shares: Shares) -> Result<Outgoing, DeviceError> {
         let (source, camera) = if send_video {
             let (source, state) = self.camera(&self.choice.camera)?;
             (Some(source), state)
@@ -250,12 +274,7 @@ impl Opening {
             on_device_failure: Box::new(self.loss_reporter(DeviceKind::Camera)),
         };
         let send = VideoSend::start(setup, source).map_err(|error| unusable(DeviceKind::Camera, &error))?;
-        Ok(VideoPipelines {
-            send,
-            receive,
-            camera,
-            remote_is_off: false,
-        })
+        Ok(Outgoing { send, camera })
     }
 
     fn open_receive(&self, peer: &Peer) -> Result<VideoReceive, DeviceError> {
@@ -364,7 +383,7 @@ impl MediaSession {
     pub(crate) fn set_bitrates(&self, shares: Shares) {
         self.capture.set_bitrate(shares.audio);
         if let Some(video) = &self.video {
-            video.send.set_bitrate(shares.video);
+            video.outgoing.send.set_bitrate(shares.video);
         }
     }
 
@@ -381,14 +400,14 @@ impl MediaSession {
 
     pub(crate) fn request_keyframe(&self) {
         if let Some(video) = &self.video {
-            video.send.request_keyframe();
+            video.outgoing.send.request_keyframe();
         }
     }
 
     pub(crate) fn close_camera(&mut self) {
         if let Some(video) = &mut self.video {
-            video.send.set_enabled(false);
-            video.camera = CameraState::Off;
+            video.outgoing.send.set_enabled(false);
+            video.outgoing.camera = CameraState::Off;
         }
     }
 
@@ -404,8 +423,8 @@ impl MediaSession {
                 let Some(video) = self.video.as_mut().filter(|_| camera_wanted) else {
                     return;
                 };
-                match video.send.replace_source(source) {
-                    Ok(()) => video.camera = state,
+                match video.outgoing.send.replace_source(source) {
+                    Ok(()) => video.outgoing.camera = state,
                     Err(error) => tracing::warn!(%error, "no thread for the camera"),
                 }
             }
@@ -451,7 +470,9 @@ impl MediaSession {
     }
 
     pub(crate) fn camera_state(&self) -> CameraState {
-        self.video.as_ref().map_or(CameraState::Off, |video| video.camera)
+        self.video
+            .as_ref()
+            .map_or(CameraState::Off, |video| video.outgoing.camera)
     }
 
     pub(crate) fn stats(&self, now: Instant) -> MediaStats {
@@ -461,7 +482,7 @@ impl MediaSession {
             video: self
                 .video
                 .as_ref()
-                .map(|video| (video.receive.stats(now), video.send.stats(now))),
+                .map(|video| (video.receive.stats(now), video.outgoing.send.stats(now))),
             microphone_missing: self.microphone == MicrophoneState::Missing,
         }
     }

@@ -160,10 +160,13 @@ impl Actor {
         self.server.retry_at = None;
         let same_user = self.me.as_ref() == Some(&me);
         self.me = Some(me.clone());
+        let ring_timeout = ring_timeout.unwrap_or(RING_TIMEOUT);
         match &mut self.endpoint {
-            Some(endpoint) if same_user => endpoint.set_basic_mode(basic_mode),
-            _ => {
-                let ring_timeout = ring_timeout.unwrap_or(RING_TIMEOUT);
+            Some(endpoint) if same_user => {
+                endpoint.set_basic_mode(basic_mode);
+                endpoint.set_ring_timeout(ring_timeout);
+            }
+            Some(_) | None => {
                 let mut endpoint = Endpoint::new(EndpointConfig {
                     me: me.clone(),
                     ring_timeout,

@@ -1,0 +1,192 @@
+//! The actor's dealings with devices and media: opening, replacing, closing, and what they report.
+
+use crate::actor::Actor;
+use crate::live::{Media, Preview};
+use crate::media_session::{MediaNews, Opening};
+use crate::peer_task::PeerWork;
+use crate::snapshot::{ClientEvent, CommandRefused};
+use ahoy_call::{CallId, PeerInput};
+use ahoy_media::device::DeviceKind;
+use ahoy_media::spec::DeviceSpec;
+use std::time::Instant;
+
+impl Actor {
+    pub(crate) fn set_camera(&mut self, on: bool) -> Result<(), CommandRefused> {
+        let video_call = self.call_snapshot().ok_or(CommandRefused::NoCall)?.video;
+        let live = self.live.as_mut().ok_or(CommandRefused::NoCall)?;
+        if !video_call {
+            return Err(CommandRefused::WrongState);
+        }
+        live.camera_on = on;
+        let call = live.call.clone();
+        if let Some(session) = live.session() {
+            if on {
+                self.open_device(call, DeviceKind::Camera, self.settings.devices.camera.clone());
+            } else {
+                session.close_camera();
+            }
+        }
+        if let Some(live) = &mut self.live {
+            live.report_soon();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn set_device(&mut self, kind: DeviceKind, spec: DeviceSpec) -> Result<(), CommandRefused> {
+        let choice = match kind {
+            DeviceKind::Microphone => &mut self.settings.devices.microphone,
+            DeviceKind::Speaker => &mut self.settings.devices.speaker,
+            DeviceKind::Camera => &mut self.settings.devices.camera,
+            DeviceKind::Screen => &mut self.settings.devices.screen,
+        };
+        choice.clone_from(&spec);
+        let Some(live) = &mut self.live else { return Ok(()) };
+        let camera_off = kind == DeviceKind::Camera && !live.camera_on;
+        let call = live.call.clone();
+        if live.session().is_some() && !camera_off {
+            self.open_device(call, kind, spec);
+        }
+        Ok(())
+    }
+
+    /// Opens one device on a blocking thread; it replaces the one in use when it is open.
+    fn open_device(&self, call: CallId, kind: DeviceKind, spec: DeviceSpec) {
+        let opening = self.opening(call);
+        tokio::task::spawn_blocking(move || opening.open_one(kind, &spec));
+    }
+
+    fn opening(&self, call: CallId) -> Opening {
+        Opening {
+            call,
+            devices: self.devices.clone(),
+            choice: self.settings.devices.clone(),
+            limits: self.settings.limits.clone(),
+            pictures: self.pictures.clone(),
+            inbox: self.inbox.clone(),
+        }
+    }
+
+    /// Shows the caller's own picture while it rings: the camera is open, and nothing is sent before the answer.
+    pub(crate) fn start_preview(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        let (Some(peer), Media::None, Preview::None) = (&live.peer, &live.media, &live.preview) else {
+            return;
+        };
+        let (peer, call) = (peer.clone(), live.call.clone());
+        let shares = live.share_bitrate(&self.settings.limits);
+        live.preview = Preview::Opening;
+        let opening = self.opening(call);
+        tokio::task::spawn_blocking(move || opening.open_preview(&peer, shares));
+    }
+
+    /// Opens the devices on a blocking thread, once there is a connection to feed and no camera half open.
+    pub(crate) fn start_media(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        let (Media::Wanted { send_video, video }, Some(peer)) = (&live.media, &live.peer) else {
+            return;
+        };
+        if matches!(live.preview, Preview::Opening) {
+            return;
+        }
+        let (send_video, video, peer, call) = (*send_video, *video, peer.clone(), live.call.clone());
+        let shares = live.share_bitrate(&self.settings.limits);
+        let outgoing = live.take_preview();
+        live.media = Media::Opening;
+        let opening = self.opening(call);
+        tokio::task::spawn_blocking(move || opening.open_all(&peer, outgoing, send_video, video, shares));
+    }
+
+    /// Frees devices and connection, off this task: drivers may take their time.
+    pub(crate) fn stop_media(&mut self, call: &CallId) {
+        let Some(live) = self.live.as_mut().filter(|live| live.call == *call) else {
+            return;
+        };
+        live.work = None;
+        live.peer = None;
+        let outgoing = live.take_preview();
+        let session = match std::mem::replace(&mut live.media, Media::None) {
+            Media::Running(session) => Some(session),
+            Media::None | Media::Wanted { .. } | Media::Opening => None,
+        };
+        self.close((outgoing, session));
+    }
+
+    /// Drops what holds devices on a blocking thread.
+    fn close(&mut self, holders: impl Send + 'static) {
+        self.closing.retain(|task| !task.is_finished());
+        self.closing
+            .push(tokio::task::spawn_blocking(move || drop(holders)));
+        self.pictures.remote.take();
+        self.pictures.local.take();
+    }
+
+    pub(crate) fn handle_media_news(&mut self, call: &CallId, news: MediaNews) {
+        let Some(live) = self.live.as_mut().filter(|live| live.call == *call) else {
+            // It was opened for a call that has ended meanwhile.
+            self.close(news);
+            return;
+        };
+        match news {
+            MediaNews::Opened(session) => {
+                if !matches!(live.media, Media::Opening) {
+                    self.close(session);
+                    return;
+                }
+                let (muted, camera_on) = (live.muted, live.camera_on);
+                live.media = Media::Running(session);
+                if let Some(session) = live.session() {
+                    session.set_muted(muted);
+                    if !camera_on {
+                        session.close_camera();
+                    }
+                }
+                live.share_bitrate(&self.settings.limits);
+            }
+            MediaNews::Previewed(outgoing) => {
+                if live.peer.is_none() {
+                    self.close(outgoing);
+                    return;
+                }
+                live.preview = outgoing.map_or(Preview::Tried, Preview::Running);
+                self.start_media();
+            }
+            MediaNews::Replaced(device) => {
+                let camera_on = live.camera_on;
+                if let Some(session) = live.session() {
+                    session.replace(device, camera_on);
+                }
+            }
+            MediaNews::CannotOpen { error, essential } => {
+                let code = crate::media_session::notice_code(&error);
+                self.notice(code, error.to_string());
+                if essential && let Some(endpoint) = &mut self.endpoint {
+                    endpoint.handle_peer(Instant::now(), call, PeerInput::MediaFailed);
+                }
+            }
+            MediaNews::Lost { kind, error } => self.handle_lost_device(call, kind, &error),
+            MediaNews::Moment { video, what, at } => self.tell(ClientEvent::Media { video, what, at }),
+            MediaNews::KeyframeWanted => live.order(PeerWork::RequestKeyframe),
+        }
+    }
+
+    /// The call goes on without the device: silence, or no picture.
+    fn handle_lost_device(
+        &mut self,
+        call: &CallId,
+        kind: DeviceKind,
+        error: &ahoy_media::device::DeviceError,
+    ) {
+        self.notice("device_lost", error.to_string());
+        match kind {
+            DeviceKind::Microphone | DeviceKind::Speaker => {
+                self.open_device(call.clone(), kind, DeviceSpec::Null)
+            }
+            DeviceKind::Camera => {
+                if let Err(refused) = self.set_camera(false) {
+                    tracing::debug!(%refused, "camera was off");
+                }
+            }
+            DeviceKind::Screen => {}
+        }
+    }
+}
