@@ -130,12 +130,12 @@ fn made_up_silence_is_counted_as_silent() {
 #[test]
 fn stalls_of_the_network_cost_no_click_and_their_delay_is_worked_off() {
     // Every 12 s, too seldom to be expected, all packets of 300 ms come at once.
-    let stalled = |n: u32| match n % 600 {
+    let stalled = |n: u32| match n % 597 {
         place @ 40..55 => ms(20 * u64::from(55 - place)),
         _ => ms(0),
     };
     let line = Line {
-        time: Duration::from_secs(60),
+        time: Duration::from_secs(300),
         ..Line::default()
     };
     let (heard, stats) = line.run(&mut |n| Some(ms(20) + stalled(n)));

@@ -50,7 +50,7 @@ impl Default for Line {
 impl Line {
     pub fn run(&self, network: Network<'_>) -> (AudioProbeReport, AudioInStats) {
         let start = Instant::now();
-        let clock = WallClock::new(start, Duration::from_micros(1_700_000_000_300_000));
+        let clock = WallClock::new(start, Duration::from_micros(1_700_000_000_313_000));
         let mut source: Box<dyn AudioSource> = match self.said {
             Said::Tone { hz } => Box::new(ToneSource::new(hz, clock)),
             Said::Nothing => Box::new(SilentMicrophone::new()),

@@ -38,7 +38,10 @@ pub(super) struct ToneQuality {
     hz: f64,
     window: usize,
     usual: f64,
+    /// Samples of the hole so far.
     missing: u64,
+    /// Samples since the tone was missing last.
+    present: u64,
     /// Samples in a row that had sound without the tone.
     foreign: u64,
 }
@@ -52,6 +55,7 @@ impl ToneQuality {
             window,
             usual: 0.0,
             missing: 0,
+            present: 0,
             foreign: 0,
         }
     }
@@ -77,12 +81,17 @@ impl ToneQuality {
         if is_missing {
             let before = self.missing;
             self.missing += length;
+            self.present = 0;
             if self.missing >= HOLE {
                 judgement.gap_began = before < HOLE;
                 judgement.gap_samples = if before < HOLE { self.missing } else { length };
             }
         } else {
-            self.missing = 0;
+            // A tone that flickers while it fades is one hole.
+            self.present += length;
+            if self.present >= HOLE {
+                self.missing = 0;
+            }
             self.usual += (amplitude - self.usual) * FOLLOW;
         }
         let has_sound = (tone_power + other_power) / length as f64 > SOUND;
