@@ -141,7 +141,8 @@ impl Actor {
                 video,
             } => {
                 let live = self.live_for(&call);
-                live.camera_on = send_video;
+                // The user may have turned the camera off while it rang.
+                let send_video = send_video && live.camera_on;
                 live.media = Media::Wanted { send_video, video };
                 self.start_media();
             }

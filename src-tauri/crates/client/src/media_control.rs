@@ -4,7 +4,7 @@ use crate::actor::Actor;
 use crate::live::{Media, Preview};
 use crate::media_session::{MediaNews, Opening};
 use crate::peer_task::PeerWork;
-use crate::snapshot::{ClientEvent, CommandRefused};
+use crate::snapshot::{CameraState, ClientEvent, CommandRefused};
 use ahoy_call::{CallId, PeerInput};
 use ahoy_media::device::DeviceKind;
 use ahoy_media::spec::DeviceSpec;
@@ -18,16 +18,21 @@ impl Actor {
             return Err(CommandRefused::WrongState);
         }
         live.camera_on = on;
+        live.report_soon();
         let call = live.call.clone();
-        if let Some(session) = live.session() {
-            if on {
-                self.open_device(call, DeviceKind::Camera, self.settings.devices.camera.clone());
-            } else {
-                session.close_camera();
+        match (live.session(), on) {
+            (Some(_), true) => {
+                self.open_device(call, DeviceKind::Camera, self.settings.devices.camera.clone())
             }
-        }
-        if let Some(live) = &mut self.live {
-            live.report_soon();
+            (Some(session), false) => session.close_camera(),
+            (None, true) => {
+                live.preview = Preview::None;
+                self.start_preview();
+            }
+            (None, false) => {
+                let outgoing = live.take_preview();
+                self.close(outgoing);
+            }
         }
         Ok(())
     }
@@ -134,16 +139,28 @@ impl Actor {
                 }
                 let (muted, camera_on) = (live.muted, live.camera_on);
                 live.media = Media::Running(session);
+                let mut camera_missing = false;
                 if let Some(session) = live.session() {
                     session.set_muted(muted);
                     if !camera_on {
                         session.close_camera();
                     }
+                    camera_missing = camera_on && session.camera_state() == CameraState::Off;
                 }
                 live.share_bitrate(&self.settings.limits);
+                if camera_missing {
+                    // It was turned on while the devices were being opened.
+                    self.open_device(
+                        call.clone(),
+                        DeviceKind::Camera,
+                        self.settings.devices.camera.clone(),
+                    );
+                }
             }
             MediaNews::Previewed(outgoing) => {
-                if live.peer.is_none() {
+                if live.peer.is_none() || !live.camera_on {
+                    live.preview = Preview::Tried;
+                    self.start_media();
                     self.close(outgoing);
                     return;
                 }
