@@ -100,12 +100,13 @@ fn a_jittery_network_is_smoothed_after_some_seconds() {
 }
 
 #[test]
-fn an_outage_is_one_gap_and_the_sound_comes_back() {
+fn an_outage_is_heard_as_a_gap_and_the_sound_comes_back() {
     // A second and a half is lost.
     let (heard, stats) = Line::default().run(&mut |n| (!(400..475).contains(&n)).then_some(ms(20)));
-    assert_eq!(heard.gaps, 1, "{heard:?}");
+    // Opus makes the tone up for a while and then noise around it, so where the gap begins is open.
+    assert!(heard.gaps >= 1, "{heard:?}");
     assert!(
-        heard.gap_time > ms(300) && heard.gap_time < ms(1_700),
+        heard.gap_time > ms(400) && heard.gap_time < ms(1_700),
         "{heard:?}"
     );
     assert_eq!(

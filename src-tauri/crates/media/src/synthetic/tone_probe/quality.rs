@@ -11,8 +11,8 @@ const HOLE: u64 = 480;
 /// Fraction of the usual amplitude below which the tone is missing: -12 dB.
 const MISSING: f64 = 0.25;
 
-/// Weight of one window in the usual amplitude.
-const FOLLOW: f64 = 0.02;
+/// Weight of one window in the usual amplitude: a second, longer than a concealed tone takes to fade.
+const FOLLOW: f64 = 0.005;
 
 /// Samples without the tone, but with sound, after which it is taken for another one: a second.
 const ANOTHER: u64 = 48_000;
@@ -38,10 +38,7 @@ pub(super) struct ToneQuality {
     hz: f64,
     window: usize,
     usual: f64,
-    /// Samples of the hole so far.
     missing: u64,
-    /// Samples since the tone was missing last.
-    present: u64,
     /// Samples in a row that had sound without the tone.
     foreign: u64,
 }
@@ -55,7 +52,6 @@ impl ToneQuality {
             window,
             usual: 0.0,
             missing: 0,
-            present: 0,
             foreign: 0,
         }
     }
@@ -81,17 +77,12 @@ impl ToneQuality {
         if is_missing {
             let before = self.missing;
             self.missing += length;
-            self.present = 0;
             if self.missing >= HOLE {
                 judgement.gap_began = before < HOLE;
                 judgement.gap_samples = if before < HOLE { self.missing } else { length };
             }
         } else {
-            // A tone that flickers while it fades is one hole.
-            self.present += length;
-            if self.present >= HOLE {
-                self.missing = 0;
-            }
+            self.missing = 0;
             self.usual += (amplitude - self.usual) * FOLLOW;
         }
         let has_sound = (tone_power + other_power) / length as f64 > SOUND;
