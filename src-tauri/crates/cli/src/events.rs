@@ -90,7 +90,7 @@ fn print_probes(output: Output, probes: &SyntheticDevices, span: Span) {
         let rates = if span == Span::Interval {
             probe.interval()
         } else {
-            total
+            total.clone()
         };
         output.line(&json!({
             "event": "probe", "kind": "video", "at_ms": output.at_ms(),
