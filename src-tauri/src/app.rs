@@ -57,7 +57,7 @@ fn set_up(app: &AppHandle, arguments: Arguments) -> Result<()> {
         .context("the system names no folder for settings")?;
     let file = SettingsFile::in_folder(&folder);
     let settings = load(&file);
-    let (session, running) = Session::new(arguments, settings, file, Arc::new(SystemDevices::default()));
+    let (session, running) = Session::prepare(arguments, settings, file, Arc::new(SystemDevices::default()));
     let feed = VideoFeed::start(session.slots(), origins(), secret_word())
         .context("cannot listen on 127.0.0.1 for the pictures of the page")?;
     tauri::async_runtime::spawn(bridge::forward(app.clone(), WINDOW, session.views()));

@@ -29,7 +29,7 @@ impl Embedded {
     /// Listens on a free port of 127.0.0.1.
     pub async fn start(my_name: &str, with_partner: bool) -> Result<Self, ServerError> {
         // Nobody signs in by password here, so each is a word that nobody knows.
-        let account = |id: u64, name: &str| Account::new(user(id), name, &secret_word());
+        let account = |id: u64, name: &str| Account::new(user(id), name, secret_word());
         let mut users = vec![account(ME, my_name), account(ECHO, "Echo")];
         if with_partner {
             users.push(account(PARTNER, "Second window"));

@@ -121,7 +121,7 @@ struct SignedIn {
 
 impl Session {
     /// Makes a session that signs in as the command line or the settings say, once it runs.
-    pub fn new(
+    pub fn prepare(
         arguments: Arguments,
         settings: StoredSettings,
         file: SettingsFile,
@@ -217,11 +217,9 @@ impl Session {
     }
 
     async fn host(&mut self) -> Result<(), ProblemView> {
-        let name = self
-            .settings
-            .display_name
-            .clone()
-            .unwrap_or_else(sign_in::system_user);
+        let name = self.settings.display_name.clone().or_else(sign_in::system_user);
+        // Only the second window of a pair sees it.
+        let name = name.unwrap_or_else(|| "First window".to_owned());
         let embedded = match Embedded::start(&name, self.arguments.host_pair).await {
             Ok(embedded) => embedded,
             Err(error) => {

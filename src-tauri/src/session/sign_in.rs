@@ -17,6 +17,7 @@ pub struct SignIn {
 }
 
 /// A sign-in that is complete.
+#[derive(Debug)]
 pub struct Credentialed {
     pub server: String,
     /// The name that was typed.
@@ -109,12 +110,11 @@ pub fn device_choice(arguments: &Arguments, settings: &StoredSettings) -> Device
     }
 }
 
-/// What the system calls the person at it.
-pub fn system_user() -> String {
+/// What the system calls the person at it, if it says so.
+pub fn system_user() -> Option<String> {
     ["USER", "USERNAME", "LOGNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
-        .unwrap_or_else(|| "You".to_owned())
 }
 
 #[cfg(test)]
@@ -135,14 +135,10 @@ mod tests {
 
     #[test]
     fn a_token_or_a_name_with_a_password_signs_in() {
-        let by_token = typed(" wss://calls.example/ws ", " abc ", "", "")
-            .ok()
-            .expect("it is complete");
+        let by_token = typed(" wss://calls.example/ws ", " abc ", "", "").expect("it is complete");
         assert_eq!(by_token.server, "wss://calls.example/ws");
         assert!(matches!(by_token.credentials, Credentials::Token(token) if token.expose() == "abc"));
-        let by_name = typed("wss://calls.example/ws", "", "maya", " secret ")
-            .ok()
-            .expect("it is complete");
+        let by_name = typed("wss://calls.example/ws", "", "maya", " secret ").expect("it is complete");
         assert!(matches!(
             by_name.credentials,
             Credentials::Password { name, password } if name == "maya" && password.expose() == " secret "
@@ -151,7 +147,7 @@ mod tests {
 
     #[test]
     fn an_incomplete_sign_in_is_refused_before_anything_else_happens() {
-        let code = |result: Result<Credentialed, ProblemView>| result.err().expect("it is incomplete").code;
+        let code = |result: Result<Credentialed, ProblemView>| result.expect_err("it is incomplete").code;
         assert_eq!(
             code(typed("wss://calls.example/ws", "", "maya", "")),
             "credentials_wrong"

@@ -78,7 +78,7 @@ impl Page {
         }
     }
 
-    fn is_closed(mut self) -> bool {
+    fn is_closed(&mut self) -> bool {
         !matches!(self.0.read(), Ok(Message::Binary(_) | Message::Text(_)))
     }
 }
