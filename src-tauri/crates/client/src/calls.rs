@@ -3,11 +3,11 @@
 use crate::actor::Actor;
 use crate::live::{Live, Media};
 use crate::peer_task::{self, PeerNews, PeerWork};
-use crate::ringer::Ringer;
 use crate::snapshot::{ClientEvent, CommandRefused, EndedCall, RecentCall, Snapshot};
+use crate::sounds::sound_of;
 use ahoy_call::{
-    Action, CallEnd, CallId, CallSnapshot, Command as CallCommand, CommandError, Constraints, EndCause,
-    Endpoint, Party, PeerInput, Ring, Signal,
+    Action, CallEnd, CallId, CallSnapshot, Command as CallCommand, CommandError, Constraints, Endpoint,
+    Party, PeerInput, Ring, Signal,
 };
 use ahoy_media::sounds::Sound;
 use ahoy_media::units::Bitrate;
@@ -180,15 +180,11 @@ impl Actor {
             }
             return;
         }
-        let sound = match ring {
+        let ringer = match ring {
             Ring::Silent => None,
-            Ring::Incoming => Some(Sound::Ring),
-            Ring::Outgoing => Some(Sound::Ringback),
+            Ring::Incoming => self.ringer(Sound::Ring),
+            Ring::Outgoing => self.ringer(Sound::Ringback),
         };
-        let speaker = self.settings.devices.ring.clone();
-        let ringer = sound
-            .zip(speaker)
-            .map(|(sound, spec)| Ringer::start(self.devices.clone(), spec, sound));
         self.live_for(call).ringer = ringer;
         if ring == Ring::Incoming {
             self.announce(call);
@@ -229,8 +225,8 @@ impl Actor {
         self.live = None;
         let now = Instant::now();
         self.protocol.set_in_call(now, false);
-        if let (Some(sound), Some(spec)) = (sound_of(&ended), self.settings.devices.ring.clone()) {
-            Ringer::play_out(self.devices.clone(), spec, sound);
+        if let Some(sound) = sound_of(&ended) {
+            self.play_out(sound);
         }
         self.tell(ClientEvent::Ended(ended));
     }
@@ -276,12 +272,21 @@ impl Actor {
             PeerNews::Event(PeerEvent::State(state)) => match state {
                 TransportState::Connecting | TransportState::Closed => return,
                 TransportState::Connected => {
+                    let sound = if live.connected_at.is_some() {
+                        Sound::Back
+                    } else {
+                        Sound::Answered
+                    };
+                    live.ringer = None;
                     live.set_connected(now, self.settings.stats_interval);
                     self.protocol.set_in_call(now, true);
+                    self.play_out(sound);
                     PeerInput::Connected
                 }
                 TransportState::Disconnected => {
                     live.connected = false;
+                    let ringer = self.ringer(Sound::Reconnecting);
+                    self.live_for(call).ringer = ringer;
                     PeerInput::Disconnected
                 }
                 TransportState::Failed => {
@@ -305,26 +310,6 @@ impl Actor {
             video: seen.video,
             end,
         })
-    }
-}
-
-/// What the end of a call sounds like; a call that was never taken here ends in silence.
-fn sound_of(ended: &EndedCall) -> Option<Sound> {
-    match ended.end.cause {
-        EndCause::HungUp => Some(Sound::End),
-        EndCause::Busy if ended.outgoing => Some(Sound::Busy),
-        EndCause::Declined if ended.outgoing => Some(Sound::Declined),
-        EndCause::ConnectionLost | EndCause::ServerProblem | EndCause::MediaFailed => Some(Sound::Lost),
-        EndCause::NoAnswer
-        | EndCause::NotReachable
-        | EndCause::NotPermitted
-        | EndCause::IncompatibleOffer => Some(Sound::End),
-        EndCause::Busy
-        | EndCause::Declined
-        | EndCause::Cancelled
-        | EndCause::Missed
-        | EndCause::AnsweredElsewhere
-        | EndCause::Glare => None,
     }
 }
 

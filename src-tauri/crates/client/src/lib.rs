@@ -32,6 +32,7 @@ mod ringer;
 mod settings;
 mod signaling;
 mod snapshot;
+mod sounds;
 mod stats;
 pub mod verdict;
 mod view;

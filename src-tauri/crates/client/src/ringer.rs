@@ -98,3 +98,117 @@ fn play(
 fn told_to_stop(stop: &Receiver<()>) -> bool {
     !matches!(stop.recv_timeout(TICK), Err(RecvTimeoutError::Timeout))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ahoy_media::device::{AudioFormat, AudioSink, AudioSource, VideoRequest, VideoSink, VideoSource};
+    use std::sync::mpsc::Receiver;
+    use std::sync::{Mutex, PoisonError};
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    /// A speaker that plays by the clock and tells every sample.
+    struct Listened {
+        heard: Sender<Vec<f32>>,
+        until: Instant,
+    }
+
+    impl AudioSink for Listened {
+        fn format(&self) -> AudioFormat {
+            AudioFormat {
+                rate: SampleRate::HZ_48000,
+                channels: 1,
+            }
+        }
+
+        fn queued(&mut self, now: Instant) -> Result<usize, DeviceError> {
+            Ok(SampleRate::HZ_48000.samples_in(self.until.saturating_duration_since(now)))
+        }
+
+        fn write(&mut self, now: Instant, samples: &[f32]) -> Result<(), DeviceError> {
+            self.until = self.until.max(now) + SampleRate::HZ_48000.time_of(samples.len());
+            self.heard
+                .send(samples.to_vec())
+                .map_err(|_| DeviceError::Lost(DeviceKind::Speaker))
+        }
+
+        fn underruns(&self) -> u64 {
+            0
+        }
+    }
+
+    /// One speaker and nothing else.
+    struct OneSpeaker(Mutex<Option<Listened>>);
+
+    impl OneSpeaker {
+        fn new() -> (Arc<Self>, Receiver<Vec<f32>>) {
+            let (heard, listener) = channel();
+            (
+                Arc::new(Self(Mutex::new(Some(Listened {
+                    heard,
+                    until: Instant::now(),
+                })))),
+                listener,
+            )
+        }
+    }
+
+    fn none<T>(kind: DeviceKind) -> Result<T, DeviceError> {
+        Err(DeviceError::NotFound {
+            kind,
+            name: "any".to_owned(),
+        })
+    }
+
+    impl Devices for OneSpeaker {
+        fn microphone(&self, _: &DeviceSpec) -> Result<Box<dyn AudioSource>, DeviceError> {
+            none(DeviceKind::Microphone)
+        }
+
+        fn speaker(&self, _: &DeviceSpec) -> Result<Box<dyn AudioSink>, DeviceError> {
+            let speaker = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+            speaker.map_or_else(|| none(DeviceKind::Speaker), |speaker| Ok(Box::new(speaker)))
+        }
+
+        fn camera(&self, _: &DeviceSpec, _: VideoRequest) -> Result<Box<dyn VideoSource>, DeviceError> {
+            none(DeviceKind::Camera)
+        }
+
+        fn screen(&self, _: &DeviceSpec) -> Result<Box<dyn VideoSink>, DeviceError> {
+            none(DeviceKind::Screen)
+        }
+    }
+
+    #[test]
+    fn a_ring_is_heard_until_it_is_dropped_and_the_speaker_is_free_soon_after() {
+        let (devices, heard) = OneSpeaker::new();
+        let ringer = Ringer::start(devices, DeviceSpec::Default, Sound::Ring);
+        let mut loudest = 0.0_f32;
+        while loudest < 0.05 {
+            let samples = heard.recv_timeout(LIMIT).expect("the ring is heard");
+            loudest = samples
+                .iter()
+                .fold(loudest, |loudest, sample| loudest.max(sample.abs()));
+        }
+        let stopped_at = Instant::now();
+        drop(ringer);
+        while heard.recv_timeout(LIMIT).is_ok() {}
+        let took = stopped_at.elapsed();
+        assert!(
+            took < Duration::from_secs(1),
+            "the speaker was free after {took:?}"
+        );
+    }
+
+    #[test]
+    fn a_short_sound_is_played_to_its_end() {
+        let (devices, heard) = OneSpeaker::new();
+        Ringer::play_out(devices, DeviceSpec::Default, Sound::End);
+        let mut samples = 0;
+        while let Ok(part) = heard.recv_timeout(LIMIT) {
+            samples += part.len();
+        }
+        assert_eq!(samples, Sound::End.samples(0).len());
+    }
+}
