@@ -168,7 +168,10 @@ mod tests {
 
         fn speaker(&self, _: &DeviceSpec) -> Result<Box<dyn AudioSink>, DeviceError> {
             let speaker = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-            speaker.map_or_else(|| none(DeviceKind::Speaker), |speaker| Ok(Box::new(speaker)))
+            match speaker {
+                Some(speaker) => Ok(Box::new(speaker)),
+                None => none(DeviceKind::Speaker),
+            }
         }
 
         fn camera(&self, _: &DeviceSpec, _: VideoRequest) -> Result<Box<dyn VideoSource>, DeviceError> {
