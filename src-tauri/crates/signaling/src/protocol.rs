@@ -104,6 +104,9 @@ pub enum Problem {
     /// More texts waited for the link than are kept; the least important were dropped.
     #[error("{0} signaling messages were dropped while there was no connection")]
     Overflow(u64),
+    /// Somebody spoke of a call that is with somebody else; how many such messages were dropped so far.
+    #[error("{0} signaling messages dropped that came from outside their call")]
+    Stranger(u64),
 }
 
 /// Why a signal cannot be sent.

@@ -7,6 +7,7 @@
 //!   └──── disconnected ┴─────────────────────────────────────┘
 //! ```
 
+mod calls;
 mod echo;
 
 use super::outbox::{Kind, Outbox};
@@ -15,6 +16,7 @@ use super::translate::{self, Context};
 use super::wire::{self, Envelope, Message};
 use crate::protocol::{Event, LiveCall, LiveCallState, Problem, Protocol, ProtocolError, SessionConfig};
 use ahoy_call::{CallId, Party, Signal, UserId};
+use calls::{KnownCall, KnownCalls};
 use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -27,8 +29,6 @@ const PING_EVERY: (Duration, Duration) = (Duration::from_secs(30), Duration::fro
 const SILENCE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(25));
 /// Longest `id` that is remembered (§2).
 const MAX_ID: usize = 64;
-/// Calls whose peer is remembered, oldest out; one is live, the others may still get a repeated end.
-const KNOWN_CALLS: usize = 32;
 
 /// Speaks IM-Suite for one user; implements [`Protocol`].
 #[derive(Debug)]
@@ -40,7 +40,9 @@ pub struct Session {
     features: Vec<String>,
     link: Link,
     in_call: bool,
-    calls: VecDeque<KnownCall>,
+    calls: KnownCalls,
+    /// Messages about a call with somebody else.
+    from_strangers: u64,
     recent: RecentIds,
     outbox: Outbox,
     events: VecDeque<Event>,
@@ -62,13 +64,6 @@ struct Life {
     silent: bool,
 }
 
-#[derive(Debug, Clone)]
-struct KnownCall {
-    call: CallId,
-    peer: Option<UserId>,
-    answered: Option<Instant>,
-}
-
 impl Session {
     pub fn new(config: SessionConfig) -> Self {
         Self {
@@ -77,7 +72,8 @@ impl Session {
             features: Vec::new(),
             link: Link::Down,
             in_call: false,
-            calls: VecDeque::new(),
+            calls: KnownCalls::default(),
+            from_strangers: 0,
             recent: RecentIds::default(),
             outbox: Outbox::default(),
             events: VecDeque::new(),
@@ -101,7 +97,7 @@ impl Session {
                     .and_then(echo::echoed_call)
                     .or_else(|| echo::echoed_call(&rest))
                 {
-                    let latest = self.calls.back().map(|known| known.call.clone());
+                    let latest = self.calls.latest().cloned();
                     self.events.push_back(Event::Signal(Signal::Refused {
                         call: call.or(latest),
                         refusal: translate::calls_unsupported(),
@@ -127,6 +123,18 @@ impl Session {
             tracing::debug!(kind = message.kind(), "message for somebody else dropped");
             return;
         }
+        if let Some(from) = from
+            && call_of(&message).is_some_and(|call| self.calls.is_stranger(call, from))
+        {
+            self.from_strangers += 1;
+            let problem = Problem::Stranger(self.from_strangers);
+            tracing::debug!(
+                kind = message.kind(),
+                "message about somebody else's call dropped"
+            );
+            self.events.push_back(Event::Problem(problem));
+            return;
+        }
         if id.is_some_and(|id| id.len() <= MAX_ID && self.recent.is_repeated(now, from, &id)) {
             tracing::debug!(kind = message.kind(), "repeated message dropped");
             return;
@@ -136,7 +144,7 @@ impl Session {
             Ok(None) => return,
             Err(error) => return self.report(error),
         };
-        self.note(now, &signal, from);
+        self.calls.handle_received(now, &signal, from);
         self.outbox.heard(&signal);
         self.events.push_back(Event::Signal(signal));
     }
@@ -149,7 +157,7 @@ impl Session {
             let Some(state) = live_state(&call.state) else {
                 continue;
             };
-            self.known_call(&call.call_id).peer = Some(call.peer);
+            self.calls.handle_live(&call.call_id, call.peer);
             live_calls.push(LiveCall {
                 call: call.call_id,
                 outgoing: call.role == "caller",
@@ -181,31 +189,6 @@ impl Session {
             basic_mode,
             live_calls,
         });
-    }
-
-    /// Remembers what later messages of the call need: whom it is with, and since when they talk.
-    fn note(&mut self, now: Instant, signal: &Signal, peer: Option<UserId>) {
-        let Some(call) = signal.call() else { return };
-        let known = self.known_call(call);
-        known.peer = known.peer.or(peer);
-        if let Signal::Answer { .. } = signal {
-            known.answered.get_or_insert(now);
-        }
-    }
-
-    fn known_call(&mut self, call: &CallId) -> &mut KnownCall {
-        if let Some(index) = self.calls.iter().position(|known| known.call == *call) {
-            return &mut self.calls[index];
-        }
-        if self.calls.len() == KNOWN_CALLS {
-            self.calls.pop_front();
-        }
-        self.calls.push_back(KnownCall {
-            call: call.clone(),
-            peer: None,
-            answered: None,
-        });
-        self.calls.back_mut().expect("one was pushed above")
     }
 
     fn report(&mut self, error: wire::WireError) {
@@ -276,15 +259,14 @@ impl Protocol for Session {
             },
             _ => None,
         };
-        self.note(now, &signal, addressed);
-        let known = signal.call().map(|call| self.known_call(call).clone());
+        let known = self.calls.handle_sent(now, &signal, addressed);
         let context = Context {
             me,
-            peer: known.as_ref().and_then(|known| known.peer),
+            peer: known.and_then(KnownCall::peer),
             wall,
             negotiation: !self.features.is_empty(),
             talked: known
-                .and_then(|known| known.answered)
+                .and_then(KnownCall::answered)
                 .map(|answered| now.saturating_duration_since(answered))
                 .unwrap_or_default(),
         };
@@ -344,6 +326,24 @@ impl Protocol for Session {
             Link::Ready { life } if life.silent => None,
             Link::Ready { life } => Some(beat(life)),
         }
+    }
+}
+
+/// The call of a message that only the other party of the call may send. Not of an offer, which names that party.
+fn call_of(message: &Message) -> Option<&CallId> {
+    match message {
+        Message::Answer(body) => Some(&body.call_id),
+        Message::Ice(body) => Some(&body.call_id),
+        Message::End(body) => Some(&body.call_id),
+        Message::Status(body) => Some(&body.call_id),
+        Message::Error(body) => body.call_id.as_ref(),
+        Message::Renegotiate(body) => Some(&body.call_id),
+        Message::Offer(_)
+        | Message::Welcome(_)
+        | Message::Presence(_)
+        | Message::Ping
+        | Message::Pong
+        | Message::Other { .. } => None,
     }
 }
 

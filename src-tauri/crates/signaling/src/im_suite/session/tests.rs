@@ -282,6 +282,96 @@ fn messages_of_a_broadcasting_server_for_others_are_dropped() {
     assert_eq!(bench.events().len(), 1);
 }
 
+/// Every message about call `c1` that only its other party may send.
+fn messages_of(from: u64) -> Vec<Value> {
+    let bodies = [
+        ("call.answer", json!({"sdp": "v=0"})),
+        ("call.ice", json!({"ice_candidate": null})),
+        ("call.status", json!({"status": "ringing"})),
+        ("call.renegotiate", json!({"reason": "ice_restart"})),
+        (
+            "call.error",
+            json!({"error_code": "SIGNALING_ERROR", "details": {"fatal": true}}),
+        ),
+        ("call.end", json!({"reason": "user_hangup"})),
+    ];
+    let message = |(kind, mut payload): (&str, Value)| {
+        payload["call_id"] = "c1".into();
+        payload["from_user"] = from.into();
+        payload["to_user"] = 1.into();
+        json!({"type": kind, "payload": payload})
+    };
+    bodies.map(message).to_vec()
+}
+
+fn offer_from(peer: u64) -> Value {
+    json!({"type": "call.offer", "payload": {"call_id": "c1", "from_user": peer, "to_user": 1, "call_type": "audio",
+        "sdp": "v=0"}})
+}
+
+#[test]
+fn nobody_but_the_other_party_speaks_of_a_call() {
+    let ways: [fn(&mut Bench); 3] = [
+        |bench| bench.say(offer_to(Party::User(user(2)))).expect("an offer"),
+        |bench| bench.text(offer_from(2)),
+        |bench| {
+            let mut welcome = welcome();
+            welcome["payload"]["calls"] = json!([{"call_id": "c1", "role": "callee", "peer": 2,
+                "call_type": "audio", "state": "active", "bound_here": true}]);
+            bench.text(welcome);
+        },
+    ];
+    for begin in ways {
+        let mut bench = Bench::ready();
+        begin(&mut bench);
+        bench.events();
+        for (count, message) in messages_of(3).into_iter().enumerate() {
+            bench.text(message.clone());
+            let dropped = Event::Problem(Problem::Stranger(count as u64 + 1));
+            assert_eq!(bench.events(), [dropped], "{message}");
+        }
+        bench.sent();
+        bench.say(end()).expect("an end");
+        let sent = &bench.sent()[0]["payload"];
+        assert_eq!(
+            (&sent["to_user"], &sent["duration"]),
+            (&json!(2), &json!(0)),
+            "the answer of a stranger is none"
+        );
+        for mut message in messages_of(2) {
+            bench.text(message.clone());
+            assert!(matches!(bench.events()[..], [Event::Signal(_)]), "{message}");
+            message["payload"]["by"] = "server".into();
+            bench.text(message.clone());
+            assert!(matches!(bench.events()[..], [Event::Signal(_)]), "{message}");
+            message["payload"]["from_user"] = Value::Null;
+            bench.text(message.clone());
+            assert!(matches!(bench.events()[..], [Event::Signal(_)]), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_message_before_the_offer_passes_and_makes_nobody_the_other_party() {
+    let mut bench = Bench::ready();
+    for message in messages_of(3) {
+        bench.text(message.clone());
+        assert!(matches!(bench.events()[..], [Event::Signal(_)]), "{message}");
+    }
+    bench.text(offer_from(2));
+    bench.text(offer_from(3));
+    bench.events();
+    for (from, expected) in [(2, true), (3, false)] {
+        for message in messages_of(from) {
+            bench.text(message.clone());
+            let passed = matches!(bench.events()[..], [Event::Signal(_)]);
+            assert_eq!(passed, expected, "{message}");
+        }
+    }
+    bench.say(end()).expect("an end");
+    assert_eq!(bench.sent()[0]["payload"]["to_user"], 2);
+}
+
 #[test]
 fn a_repeated_id_is_dropped_for_five_minutes() {
     let mut bench = Bench::ready();
