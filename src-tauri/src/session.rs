@@ -376,3 +376,6 @@ pub fn problem(code: &str, detail: &str) -> ProblemView {
         detail: detail.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

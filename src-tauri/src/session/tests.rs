@@ -1,0 +1,183 @@
+use super::*;
+use crate::view_model::PresenceView;
+use ahoy_media::synthetic::devices::SyntheticDevices;
+use clap::Parser;
+use std::path::PathBuf;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+struct Shell {
+    session: SessionHandle,
+    folder: PathBuf,
+    running: tokio::task::JoinHandle<()>,
+}
+
+impl Shell {
+    fn start(name: &str, line: &[&str], settings: StoredSettings) -> Self {
+        let folder = std::env::temp_dir().join(format!("ahoy-session-{}-{name}", std::process::id()));
+        let arguments = Arguments::try_parse_from([&["ahoy"], line].concat()).unwrap();
+        let file = SettingsFile::in_folder(&folder);
+        let (session, running) =
+            Session::prepare(arguments, settings, file, Arc::new(SyntheticDevices::new()));
+        Self {
+            session,
+            folder,
+            running: tokio::spawn(running),
+        }
+    }
+
+    async fn shows(&self, wanted: impl FnMut(&Arc<ViewModel>) -> bool) -> ViewModel {
+        let mut views = self.session.views();
+        let shown = tokio::time::timeout(LIMIT, views.wait_for(wanted)).await;
+        match shown {
+            Ok(view) => view.unwrap().as_ref().clone(),
+            Err(_) => panic!(
+                "the view never came; the last is {:#?}",
+                self.session.views().borrow()
+            ),
+        }
+    }
+
+    fn stored_server(&self) -> Option<String> {
+        SettingsFile::in_folder(&self.folder).load().unwrap().server
+    }
+
+    async fn end(self) {
+        tokio::time::timeout(LIMIT, self.session.stop())
+            .await
+            .expect("everything lets go");
+        tokio::time::timeout(LIMIT, self.running)
+            .await
+            .expect("the session ends")
+            .unwrap();
+        let refused = self.session.command(Command::HangUp).await.unwrap_err();
+        assert_eq!(refused.code, "not_signed_in");
+        // There is no folder when nothing was saved.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn on_embedded(view: &ViewModel) -> bool {
+    view.server.embedded && view.server.state == ServerPhase::Ready
+}
+
+fn echo_is_ready(view: &ViewModel) -> bool {
+    view.people
+        .iter()
+        .any(|person| person.echo && person.presence == PresenceView::Ready)
+}
+
+/// An address on which nobody listens.
+fn silent_server() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("ws://{}/ws", listener.local_addr().unwrap())
+}
+
+fn by_token(server: &str) -> SignIn {
+    SignIn {
+        server: server.to_owned(),
+        token: Some("any".into()),
+        user: None,
+        password: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_configured_server_the_window_hosts_one_and_echo_is_there() {
+    let shell = Shell::start("hosts", &[], StoredSettings::default());
+    let view = shell.shows(|view| on_embedded(view) && echo_is_ready(view)).await;
+    assert_eq!(view.me.unwrap().id, "1");
+    assert_eq!(
+        view.people.len(),
+        1,
+        "a single window lists nobody but Echo: {:?}",
+        view.people
+    );
+    shell.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_server_that_is_silent_says_so_and_the_way_back_is_open() {
+    let shell = Shell::start("back", &[], StoredSettings::default());
+    shell.shows(|view| on_embedded(view)).await;
+    let mut slots = shell.session.slots();
+    slots.mark_unchanged();
+
+    let silent = silent_server();
+    shell.session.sign_in(by_token(&silent)).await.unwrap();
+    let view = shell.shows(|view| view.server.problem.is_some()).await;
+    assert_eq!(
+        (view.server.url.as_str(), view.server.embedded),
+        (silent.as_str(), false)
+    );
+    assert_eq!(view.server.problem.unwrap().code, "server_silent");
+    assert_eq!(shell.stored_server(), Some(silent));
+    assert!(
+        slots.has_changed().unwrap(),
+        "the new client has slots of its own"
+    );
+
+    shell.session.use_embedded().await.unwrap();
+    shell.shows(|view| on_embedded(view) && echo_is_ready(view)).await;
+    assert_eq!(shell.stored_server(), None);
+    shell.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_that_cannot_be_one_keeps_the_present_one() {
+    let shell = Shell::start("keeps", &[], StoredSettings::default());
+    shell.shows(|view| on_embedded(view)).await;
+    let refused = shell.session.sign_in(by_token("example.com")).await.unwrap_err();
+    assert_eq!(refused.code, "not_a_server");
+    assert!(on_embedded(&shell.session.views().borrow()));
+    shell.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configured_server_waits_for_its_sign_in() {
+    let server = Some("wss://calls.example/ws".to_owned());
+    let settings = StoredSettings {
+        server: server.clone(),
+        ..StoredSettings::default()
+    };
+    let shell = Shell::start("waits", &[], settings);
+    let refused = shell.session.command(Command::RetryNow).await.unwrap_err();
+    assert_eq!(refused.code, "not_signed_in");
+    let view = shell
+        .shows(|view| view.server.state == ServerPhase::SignedOut)
+        .await;
+    assert_eq!((Some(view.server.url), view.server.problem), (server, None));
+    shell.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_window_of_a_pair_joins_the_first() {
+    let host = Embedded::start("First window", true).await.unwrap();
+    let invitation = host.invitation();
+    let words: Vec<&str> = invitation.split(' ').collect();
+    let ["pair", url, token] = words[..] else {
+        panic!("not an invitation: {invitation}")
+    };
+    let settings = StoredSettings {
+        server: Some(url.to_owned()),
+        ..StoredSettings::default()
+    };
+    let shell = Shell::start("joins", &[], settings);
+    let sign_in = SignIn {
+        server: url.to_owned(),
+        token: Some(token.to_owned()),
+        user: None,
+        password: None,
+    };
+    shell.session.sign_in(sign_in).await.unwrap();
+    let view = shell
+        .shows(|view| view.server.state == ServerPhase::Ready && !view.people.is_empty())
+        .await;
+    assert_eq!(view.me.unwrap().id, "2");
+    assert!(
+        view.people.iter().all(|person| !person.echo),
+        "Echo belongs to the window that hosts it"
+    );
+    shell.end().await;
+    host.stop().await;
+}
