@@ -62,7 +62,7 @@ pub enum DownCause {
     /// Something answered that does not speak WebSocket.
     #[error("no signaling server at this address: {0}")]
     NotAServer(String),
-    /// HTTP 401: the token is wrong or expired.
+    /// HTTP 401, and by its own claims the token has not ended.
     #[error("server refused the token")]
     Unauthorized,
     /// HTTP 403: banned, or this client is not allowed.
@@ -71,8 +71,8 @@ pub enum DownCause {
     /// HTTP 429: too many requests or connections.
     #[error("server has too many requests or connections of this user")]
     TooMany,
-    /// Close code 4401.
-    #[error("token expired while connected")]
+    /// Close code 4401, or HTTP 401 with a token that has ended by its own claims.
+    #[error("token has expired")]
     TokenExpired,
     /// Close code 4403.
     #[error("user was banned")]

@@ -3,6 +3,8 @@
 use crate::link::{Address, DownCause, Target};
 use crate::secret::Secret;
 use crate::tls;
+use crate::token::TokenClaims;
+use jiff::Timestamp;
 use rustls::pki_types::ServerName;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -32,9 +34,10 @@ pub(super) async fn open(address: &Address, target: &Target, token: &Secret) -> 
     match upgrade(address, target, token, true).await {
         Err(Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
             SubProtocolError::NoSubProtocol,
-        ))) => upgrade(address, target, token, false).await.map_err(cause_of),
-        outcome => outcome.map_err(cause_of),
+        ))) => upgrade(address, target, token, false).await,
+        outcome => outcome,
     }
+    .map_err(|error| cause_of(error, token))
 }
 
 async fn upgrade(
@@ -93,10 +96,13 @@ fn tls_error(error: rustls::Error) -> Error {
     Error::Io(std::io::Error::other(error))
 }
 
-fn cause_of(error: Error) -> DownCause {
+fn cause_of(error: Error, token: &Secret) -> DownCause {
     match error {
         Error::Http(response) => match response.status() {
-            StatusCode::UNAUTHORIZED => DownCause::Unauthorized,
+            StatusCode::UNAUTHORIZED => {
+                let expires = TokenClaims::of(token.expose()).expires;
+                refusal_of_token(expires, Timestamp::now())
+            }
             StatusCode::FORBIDDEN => DownCause::Forbidden,
             StatusCode::TOO_MANY_REQUESTS => DownCause::TooMany,
             status => DownCause::NotAServer(format!("HTTP status {}", status.as_u16())),
@@ -107,5 +113,32 @@ fn cause_of(error: Error) -> DownCause {
         },
         Error::Tls(error) => DownCause::Tls(error.to_string()),
         error => DownCause::NotAServer(error.to_string()),
+    }
+}
+
+/// The server does not say what is wrong with a token; its `exp` does (RFC 7519 §4.1.4).
+fn refusal_of_token(expires: Option<Timestamp>, now: Timestamp) -> DownCause {
+    if expires.is_some_and(|expires| expires <= now) {
+        DownCause::TokenExpired
+    } else {
+        DownCause::Unauthorized
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_token_that_has_ended_is_expired_and_any_other_is_wrong() {
+        let at = |second| Timestamp::from_second(second).expect("time");
+        for (expires, cause) in [
+            (Some(99), DownCause::TokenExpired),
+            (Some(100), DownCause::TokenExpired),
+            (Some(101), DownCause::Unauthorized),
+            (None, DownCause::Unauthorized),
+        ] {
+            assert_eq!(refusal_of_token(expires.map(at), at(100)), cause, "{expires:?}");
+        }
     }
 }

@@ -154,6 +154,25 @@ async fn a_refused_token_waits_for_another_one() {
 }
 
 #[tokio::test]
+async fn a_refused_token_that_has_ended_is_told_apart_from_a_wrong_one() {
+    // {"exp":1} and {"exp":99999999999}
+    for (token, expected) in [
+        ("e30.eyJleHAiOjF9.", DownCause::TokenExpired),
+        ("e30.eyJleHAiOjk5OTk5OTk5OTk5fQ.", DownCause::Unauthorized),
+    ] {
+        let server = Server::new().await;
+        let mut target = server.target();
+        target.token = Secret::new(token);
+        let mut client = client(target);
+        server.refuse("401 Unauthorized").await;
+        assert_eq!(client.down().await, (expected, None));
+        client.set_token(Secret::new("second")).expect("a token");
+        let (_socket, headers) = server.accept().await;
+        assert_eq!(headers["authorization"], "Bearer second");
+    }
+}
+
+#[tokio::test]
 async fn a_refused_user_is_given_up_and_too_many_requests_wait() {
     let server = Server::new().await;
     let mut client = server.client();
