@@ -10,7 +10,6 @@ pub mod receive;
 pub mod scale;
 pub mod screen;
 pub mod send;
-mod thread;
 pub mod vp8;
 
 pub use frame::{I420, PicturePool, VideoFrame};

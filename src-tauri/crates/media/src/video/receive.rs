@@ -6,10 +6,10 @@
 pub mod stats;
 
 use super::assembly::{AssembledFrame, FrameAssembly, KeyframeRequest, PayloadFormat};
-use super::thread::{PipelineThread, Stop};
 use crate::codec::VideoDecoder;
 use crate::device::VideoSink;
 use crate::packet::ReceivedPacket;
+use crate::thread::{OwnedThread, Stop};
 use stats::{StatsKeeper, VideoReceiveStats};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,7 +41,7 @@ pub struct VideoReceive {
     packets: VideoPackets,
     shared: Arc<Shared>,
     /// Last, so that it ends after the queue above has closed.
-    _thread: PipelineThread,
+    _thread: OwnedThread,
 }
 
 /// The end of the pipeline that the peer connection feeds; clones feed the same pipeline.
@@ -71,7 +71,7 @@ impl VideoReceive {
             on_first_rendered: Some(setup.on_first_rendered),
             shared: Arc::clone(&shared),
         };
-        let thread = PipelineThread::spawn("video-rx", move |stop| pipeline.run(&rx, &stop))?;
+        let thread = OwnedThread::spawn("video-rx", move |stop| pipeline.run(&rx, &stop))?;
         Ok(Self {
             packets: VideoPackets {
                 tx,

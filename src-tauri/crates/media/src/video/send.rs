@@ -10,10 +10,10 @@ pub mod stats;
 use super::frame::{PicturePool, VideoFrame};
 use super::latest::Latest;
 use super::scale::{Region, Scaler, fit_within};
-use super::thread::{PipelineThread, Stop};
 use crate::codec::{CodecError, VideoEncoder};
 use crate::device::{DeviceError, VideoSink, VideoSource};
 use crate::packet::EncodedFrame;
+use crate::thread::{OwnedThread, Stop};
 use crate::units::{Bitrate, Resolution, RtpTime};
 use camera::{CameraCallbacks, CameraOutputs};
 use gate::{FrameRateGate, KeyframeGate};
@@ -57,8 +57,8 @@ pub struct VideoSendSetup {
 pub struct VideoSend {
     outputs: Arc<CameraOutputs>,
     shared: Arc<Shared>,
-    camera: Mutex<Option<PipelineThread>>,
-    encoding: PipelineThread,
+    camera: Mutex<Option<OwnedThread>>,
+    encoding: OwnedThread,
 }
 
 struct Shared {
@@ -110,7 +110,9 @@ impl VideoSend {
             frame_rate: FrameRateGate::default(),
             epoch: Instant::now(),
         };
-        let encoding = PipelineThread::spawn("video-tx", move |stop| pipeline.run(&stop))?;
+        let newest = outputs.newest.clone();
+        let encoding =
+            OwnedThread::spawn("video-tx", move |stop| pipeline.run(&stop))?.woken_by(move || newest.close());
         Ok(Self {
             outputs,
             shared,
@@ -178,7 +180,6 @@ impl Drop for VideoSend {
             camera.stop();
         }
         self.encoding.stop();
-        self.outputs.newest.close();
     }
 }
 

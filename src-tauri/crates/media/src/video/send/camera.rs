@@ -3,9 +3,9 @@
 //! One thread lives as long as its source is open; ending it closes the device.
 
 use crate::device::{DeviceError, VideoSink, VideoSource};
+use crate::thread::{OwnedThread, Stop};
 use crate::video::VideoFrame;
 use crate::video::latest::Latest;
-use crate::video::thread::{PipelineThread, Stop};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -27,8 +27,8 @@ pub(super) struct CameraCallbacks {
 }
 
 /// Starts reading; the source is dropped on the thread itself when that ends.
-pub(super) fn start(source: Box<dyn VideoSource>, outputs: Arc<CameraOutputs>) -> io::Result<PipelineThread> {
-    PipelineThread::spawn("cam", move |stop| read(source, &outputs, &stop))
+pub(super) fn start(source: Box<dyn VideoSource>, outputs: Arc<CameraOutputs>) -> io::Result<OwnedThread> {
+    OwnedThread::spawn("cam", move |stop| read(source, &outputs, &stop))
 }
 
 fn read(mut source: Box<dyn VideoSource>, outputs: &CameraOutputs, stop: &Stop) {
