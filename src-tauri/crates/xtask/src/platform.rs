@@ -89,10 +89,11 @@ impl Installer {
             (Self::Pacman, Purpose::Test) => &["xorg-server-xvfb"],
             (Self::Pacman, Purpose::Pictures) => &["chromium", "noto-fonts-cjk"],
             (Self::Brew, Purpose::Build) => &["cmake", "libvpx", "pkgconf"],
-            (Self::Brew, Purpose::Pictures) => &["chromium"],
             (Self::Windows, Purpose::Build) => &["cmake", "libvpx"],
             // WebKit's driver exists on Linux only.
-            (Self::Brew | Self::Windows, Purpose::Test) | (Self::Windows, Purpose::Pictures) => &[],
+            (Self::Brew | Self::Windows, Purpose::Test) => &[],
+            // The browser that is there is named by CHROMIUM, as its script says when it finds none.
+            (Self::Brew | Self::Windows, Purpose::Pictures) => &[],
         }
     }
 
@@ -116,12 +117,9 @@ impl Installer {
                 .succeeds(),
             // -T also understands groups and replacements.
             Self::Pacman => Invocation::new("pacman").args(["-T", package]).succeeds(),
-            Self::Brew => {
-                Invocation::new("brew")
-                    .args(["list", "--versions", package])
-                    .succeeds()
-                    || (package == "chromium" && std::path::Path::new("/Applications/Chromium.app").exists())
-            }
+            Self::Brew => Invocation::new("brew")
+                .args(["list", "--versions", package])
+                .succeeds(),
             Self::Windows => match package {
                 "libvpx" => std::env::var_os("VPX_LIB_DIR").is_some(),
                 program => on_path(program),
