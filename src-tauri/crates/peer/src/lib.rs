@@ -20,6 +20,7 @@ mod negotiation;
 mod outlet;
 mod pacer;
 mod peer;
+mod plain_socket;
 mod rtx;
 mod sdp;
 mod sequence;

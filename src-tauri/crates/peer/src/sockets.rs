@@ -3,6 +3,7 @@
 //! The library logs a failed send as an error and goes on. A failed send is no error of the connection: an interface
 //! that cannot reach an address fails every check of its pairs, and the checks of other pairs go on.
 
+use crate::plain_socket::PlainSocket;
 use std::future::Future;
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
@@ -34,7 +35,14 @@ impl Runtime for CountedRuntime {
     }
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
-        let inner = self.inner.wrap_udp_socket(socket)?;
+        let plain = socket.try_clone()?;
+        let inner = match self.inner.wrap_udp_socket(socket) {
+            Ok(inner) => inner,
+            Err(error) => {
+                tracing::debug!(%error, "no batching on this system; datagrams go one by one");
+                Arc::new(PlainSocket::new(plain)?)
+            }
+        };
         let send_errors = Arc::clone(&self.send_errors);
         Ok(Arc::new(CountedSocket { inner, send_errors }))
     }
