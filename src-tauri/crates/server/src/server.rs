@@ -8,6 +8,7 @@ use crate::http::{self, Site};
 use crate::switchboard::{Switchboard, Timing};
 use crate::token::Tokens;
 use ahoy_call::UserId;
+use axum::serve::ListenerExt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -100,6 +101,12 @@ impl Server {
         tokio::spawn(async move {
             // Whether the sender said so or was dropped, the server is to stop.
             let stopped = async { drop(stop_listening.await) };
+            // Signaling is small messages that somebody waits for: none of them waits for another.
+            let listener = listener.tap_io(|socket| {
+                if let Err(error) = socket.set_nodelay(true) {
+                    tracing::debug!(%error, "small messages may be held back");
+                }
+            });
             if let Err(error) = axum::serve(listener, router)
                 .with_graceful_shutdown(stopped)
                 .await
