@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 /// What a running process holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
-    pub threads: usize,
-    pub descriptors: usize,
+    pub threads: u64,
+    pub descriptors: u64,
     pub rss_bytes: u64,
 }
 
@@ -156,8 +156,9 @@ impl Process {
 
     pub(crate) fn usage(&self) -> Usage {
         let pid = self.child.id();
-        let count =
-            |folder: &str| std::fs::read_dir(format!("/proc/{pid}/{folder}")).map_or(0, Iterator::count);
+        let count = |folder: &str| {
+            std::fs::read_dir(format!("/proc/{pid}/{folder}")).map_or(0, |entries| entries.count() as u64)
+        };
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kilobytes = rss

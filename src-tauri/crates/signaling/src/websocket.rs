@@ -221,6 +221,9 @@ impl Driver {
         if since.elapsed() >= self.pace.stable {
             self.pace.backoff.reset();
         }
+        if cause.is_err() {
+            self.send_last_words(&mut socket).await;
+        }
         let code = match &cause {
             Ok(DownCause::BadFrame(_)) => CloseCode::Unsupported,
             Ok(DownCause::TooBig(_)) => CloseCode::Size,
@@ -234,6 +237,21 @@ impl Driver {
         // The link is over whether or not the other side hears the farewell.
         let _ = tokio::time::timeout(FAREWELL_LIMIT, socket.close(Some(farewell))).await;
         cause
+    }
+
+    /// Sends what the owner handed over before it closed: the end of a call must not be lost because the program ends.
+    async fn send_last_words(&mut self, socket: &mut Socket) {
+        let (held, outgoing) = (&mut self.held, &mut self.outgoing);
+        let all = async {
+            while let Ok(text) = outgoing.try_recv() {
+                if write(held, socket, text).await.is_err() {
+                    return;
+                }
+            }
+        };
+        if tokio::time::timeout(FAREWELL_LIMIT, all).await.is_err() {
+            tracing::debug!("the server takes nothing any more; the last messages are lost");
+        }
     }
 
     async fn carry(&mut self, socket: &mut Socket, seen: &Wishes) -> Result<DownCause, Closing> {

@@ -355,6 +355,29 @@ async fn closing_says_goodbye_and_dropping_ends_the_task() {
 }
 
 #[tokio::test]
+async fn what_was_handed_over_before_the_close_is_still_sent() {
+    let server = Server::new().await;
+    // Which of two ready inputs the task sees first is left to chance, so once would prove little.
+    for _ in 0..20 {
+        let mut client = server.client();
+        let (mut socket, _) = server.accept().await;
+        assert_eq!(client.next().await, LinkEvent::Up);
+        client
+            .outgoing
+            .send("the last word".to_owned())
+            .await
+            .expect("taken");
+        let heard = async {
+            let message = within(socket.next()).await.expect("open").expect("a message");
+            (message, farewell(&mut socket).await)
+        };
+        let ((message, code), ()) = tokio::join!(heard, within(client.close()));
+        assert_eq!(message, Message::text("the last word"));
+        assert_eq!(code, Some(1000));
+    }
+}
+
+#[tokio::test]
 async fn two_full_channels_do_not_block_each_other() {
     const TEXTS: usize = 20 * INCOMING;
     let server = Server::new().await;
