@@ -43,12 +43,14 @@ fn threads_descriptors_and_memory_stay_flat_over_fifty_calls() {
         readings[readings.len() / 2]
     };
     let (warm, last) = (&usage[WARM_UP..WARM_UP + 10], &usage[CALLS - 10..]);
+    // One of either left behind by each call would be thirty more; the thread pool by itself varies by two.
+    let (threads, descriptors) = (middle(last, |u| u.threads), middle(last, |u| u.descriptors));
     assert!(
-        middle(last, |u| u.threads) <= middle(warm, |u| u.threads),
+        threads <= middle(warm, |u| u.threads) + 3,
         "threads grow: {usage:?}"
     );
     assert!(
-        middle(last, |u| u.descriptors) <= middle(warm, |u| u.descriptors),
+        descriptors <= middle(warm, |u| u.descriptors) + 3,
         "descriptors grow: {usage:?}"
     );
     let grown = middle(last, |u| u.rss_bytes).saturating_sub(middle(warm, |u| u.rss_bytes));
