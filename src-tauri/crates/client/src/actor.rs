@@ -18,9 +18,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
-/// How often the levels of a live call are refreshed for a window.
-const LEVEL_INTERVAL: Duration = Duration::from_millis(100);
-
 /// How long the end of the client waits for the last message to leave and the devices to be free.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
 
@@ -284,11 +281,6 @@ impl Actor {
             notices: self.notices.clone(),
         };
         self.snapshots.send_replace(Arc::new(snapshot));
-    }
-
-    /// Whether somebody looks at snapshots, so that levels are worth refreshing.
-    pub(crate) fn level_interval(&self) -> Option<Duration> {
-        (self.snapshots.receiver_count() > 0).then_some(LEVEL_INTERVAL)
     }
 
     async fn stop(mut self) {

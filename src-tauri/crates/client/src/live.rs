@@ -19,6 +19,9 @@ use tokio::sync::mpsc;
 /// How often the other side is told how the call goes (IM-Suite §4.5).
 pub(crate) const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
+/// How often the levels of a live call are refreshed for a window.
+const LEVEL_INTERVAL: Duration = Duration::from_millis(100);
+
 /// Without a report of the other side for so long, nothing is known of what it gets.
 const REPORT_STALE: Duration = Duration::from_secs(3);
 
@@ -178,13 +181,8 @@ impl Live {
             .min()
     }
 
-    /// What is due, with the next times set. `levels` is how often a watched window wants levels.
-    pub(crate) fn handle_timeout(
-        &mut self,
-        now: Instant,
-        stats_interval: Duration,
-        levels: Option<Duration>,
-    ) -> Due {
+    /// What is due, with the next times set.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, stats_interval: Duration) -> Due {
         let reached = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let due = Due {
             stats: reached(self.next_stats),
@@ -196,7 +194,7 @@ impl Live {
         if due.report {
             self.next_report = Some(now + REPORT_INTERVAL);
         }
-        self.next_levels = self.next_stats.and(levels).map(|interval| now + interval);
+        self.next_levels = self.next_stats.map(|_| now + LEVEL_INTERVAL);
         due
     }
 

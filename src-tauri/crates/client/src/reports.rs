@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 
 impl Actor {
     pub(crate) fn handle_live_time(&mut self, now: Instant) {
-        let levels = self.level_interval();
         let interval = self.settings.stats_interval;
         let Some(live) = &mut self.live else { return };
-        let due = live.handle_timeout(now, interval, levels);
+        let due = live.handle_timeout(now, interval);
         let played = live.session().and_then(|session| session.take_first_played());
         if due.stats {
             live.order(PeerWork::Stats);
