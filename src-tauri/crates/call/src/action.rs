@@ -1,6 +1,6 @@
 //! What goes into an endpoint and what comes out: commands of the user, events of the transport, and actions.
 
-use crate::{CallEnd, CallId, Candidate, Constraints, Party, Signal};
+use crate::{CallEnd, CallId, Candidate, Constraints, Direction, EndDetail, EndReason, Party, Signal};
 use std::collections::VecDeque;
 
 /// What the user wants.
@@ -12,6 +12,8 @@ pub enum Command {
         to: Party,
         video: bool,
         constraints: Constraints,
+        /// No address of this machine is told before the other side answered.
+        hide_addresses: bool,
     },
     /// Takes the ringing call; `video` = with the own camera, which only a video call can carry.
     Accept { call: CallId, video: bool },
@@ -21,6 +23,10 @@ pub enum Command {
     Busy { call: CallId },
     /// Ends the call in any state; a ringing one is declined, an unanswered one cancelled.
     HangUp { call: CallId },
+    /// The own camera; in a call of sound alone this asks for pictures (IM-Suite §9, upgrade).
+    SetCamera { call: CallId, on: bool },
+    /// Looks for a new path at once.
+    RestartIce { call: CallId },
 }
 
 /// Why a command was not carried out. The call, if there is one, is untouched.
@@ -39,18 +45,31 @@ pub enum CommandError {
 /// What the local peer connection and the media of a call report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PeerInput {
-    /// Answers [`Action::CreateOffer`].
+    /// Answers [`Action::CreateOffer`] and [`Action::CreateReoffer`].
     LocalOffer { sdp: String },
-    /// Answers [`Action::CreateAnswer`].
+    /// Answers [`Action::CreateAnswer`] and [`Action::CreateReanswer`].
     LocalAnswer { sdp: String },
+    /// Both descriptions of a negotiation are applied: which way pictures go from here on.
+    Negotiated { video: Direction },
     /// One more local candidate; `None` is the end of candidates.
     LocalCandidate(Option<Candidate>),
     /// ICE and DTLS are up, for the first time or again.
     Connected,
+    /// After a restart: the old path is given up and a new one is looked for.
+    Checking,
     /// ICE is lost but may come back by itself.
     Disconnected,
-    /// ICE or DTLS is lost for good.
+    /// ICE or DTLS is lost and does not come back without a restart.
     Failed,
+    /// The address of this machine that the path begins at is gone, or a lost path has a new one to begin at.
+    NetworkChanged,
+    /// The other side closed the connection's own channel without a word: it may be gone.
+    ChannelClosed,
+    /// The other side ended the call over the connection itself, without signaling.
+    RemoteEnd {
+        reason: EndReason,
+        detail: Option<EndDetail>,
+    },
     /// A description could not be produced or applied.
     DescriptionFailed,
     /// Media that the call cannot do without could not be opened.
@@ -98,7 +117,38 @@ pub enum Action {
         call: CallId,
         candidate: Option<Candidate>,
     },
+    /// Makes an offer for the connection that is there, answered by [`PeerInput::LocalOffer`]. It changes nothing before
+    /// it is answered.
+    CreateReoffer {
+        call: CallId,
+        /// With new ICE credentials.
+        restart: bool,
+        video: Direction,
+    },
+    /// Applies a re-offer and produces an answer, answered by [`PeerInput::LocalAnswer`].
+    CreateReanswer {
+        call: CallId,
+        offer_sdp: String,
+        /// This side sends pictures if the offer takes them.
+        send_video: bool,
+        candidates: Vec<Candidate>,
+    },
     SendSignal(Signal),
+    /// Tells the other side over the connection itself that the call is over; signaling is down.
+    SendInBand {
+        call: CallId,
+        reason: EndReason,
+        detail: Option<EndDetail>,
+    },
+    /// The server has forgotten the call, which goes on without it: no re-offer can be made any more.
+    SignalingLost {
+        call: CallId,
+    },
+    /// Pictures go another way from here on: opens or closes what that takes. Only after [`Action::StartMedia`].
+    VideoChanged {
+        call: CallId,
+        video: Direction,
+    },
     /// Starts capture and playout; once per call, never before the call was accepted or answered.
     StartMedia {
         call: CallId,

@@ -1,10 +1,14 @@
 //! One call: what its user and its timers make of it. What its own peer connection makes of it is in `local.rs`, what
-//! the other side and the server make of it in `remote.rs`.
+//! the other side and the server make of it in `remote.rs`; `renegotiation.rs` and `recovery.rs` are what an answered
+//! call goes through.
 //!
 //! A call knows one peer and no other call; who is busy and who wins a glare is decided by the endpoint.
 
 use crate::action::Outbox;
 use crate::end::Ending;
+use crate::pictures::Pictures;
+use crate::recovery::Link;
+use crate::renegotiation::{Renegotiation, Wish};
 use crate::state::{HeldCandidates, State};
 use crate::timer::{CONNECT, RING_GUARD, Timer, Timers};
 use crate::{
@@ -22,10 +26,16 @@ pub(crate) struct Call {
     pub(crate) outgoing: bool,
     /// The call is a video call.
     pub(crate) video: bool,
-    pub(crate) send_video: bool,
+    pub(crate) pictures: Pictures,
     pub(crate) state: State,
     pub(crate) timers: Timers,
     pub(crate) rules: Rules,
+    pub(crate) link: Link,
+    pub(crate) renegotiation: Renegotiation,
+    /// What this side wishes to receive.
+    pub(crate) constraints: Option<Constraints>,
+    /// Own addresses are not told before the answer.
+    pub(crate) hide_addresses: bool,
     began_at: Instant,
     /// What is heard of this call.
     ring: Ring,
@@ -43,6 +53,8 @@ pub(crate) struct Rules {
     pub(crate) basic_mode: bool,
     /// What answers say this side wishes to receive.
     pub(crate) answer_constraints: Option<Constraints>,
+    /// Signals reach the server.
+    pub(crate) link_up: bool,
 }
 
 /// The two sides of a call, and what it is.
@@ -61,15 +73,18 @@ impl Call {
         now: Instant,
         sides: Sides,
         constraints: Constraints,
+        hide_addresses: bool,
         rules: Rules,
         out: &mut Outbox,
     ) -> Self {
         let state = State::Preparing {
-            constraints,
+            constraints: constraints.clone(),
             local: HeldCandidates::default(),
         };
         let mut call = Self::new(now, sides, true, state, rules);
-        call.send_video = call.video;
+        call.constraints = Some(constraints);
+        call.hide_addresses = hide_addresses;
+        call.pictures.camera = call.video;
         call.media_open = true;
         call.timers
             .arm(Timer::NoAnswer, now + call.rules.ring_timeout + RING_GUARD);
@@ -122,6 +137,10 @@ impl Call {
             peer_name,
             video,
         } = sides;
+        let mut timers = Timers::default();
+        if !rules.link_up {
+            timers.hold(now);
+        }
         Self {
             id,
             me,
@@ -129,9 +148,13 @@ impl Call {
             peer_name,
             outgoing,
             video,
-            send_video: false,
+            pictures: Pictures::of_call(video),
             state,
-            timers: Timers::default(),
+            timers,
+            link: if rules.link_up { Link::Up } else { Link::Down },
+            renegotiation: Renegotiation::default(),
+            constraints: rules.answer_constraints.clone(),
+            hide_addresses: false,
             rules,
             began_at: now,
             ring: Ring::Silent,
@@ -147,7 +170,7 @@ impl Call {
             peer_name: self.peer_name.clone(),
             outgoing: self.outgoing,
             video: self.video,
-            send_video: self.send_video,
+            send_video: self.pictures.camera,
             state: self.state.public()?,
             connected_at: self.state.connected_at(),
             began_at: self.began_at,
@@ -198,6 +221,37 @@ impl Call {
         self.finish(now, ending, out);
     }
 
+    /// Turns the own camera on or off (IM-Suite §9, upgrade). While it rings only a video call has one.
+    pub(crate) fn camera(&mut self, now: Instant, on: bool, out: &mut Outbox) -> Result<(), CommandError> {
+        match self.state {
+            State::Connecting { .. } | State::Connected { .. } | State::Reconnecting { .. } => {
+                self.set_camera(now, on, out);
+                Ok(())
+            }
+            State::Answering { .. } => {
+                self.pictures.camera = on;
+                Ok(())
+            }
+            State::Preparing { .. } | State::Offered { .. } if self.video => {
+                self.pictures.camera = on;
+                Ok(())
+            }
+            State::Preparing { .. }
+            | State::Offered { .. }
+            | State::Yielding { .. }
+            | State::Incoming { .. }
+            | State::Ended => Err(CommandError::WrongState),
+        }
+    }
+
+    pub(crate) fn restart_ice(&mut self, now: Instant, out: &mut Outbox) -> Result<(), CommandError> {
+        if self.state.answered_at().is_none() {
+            return Err(CommandError::WrongState);
+        }
+        self.wish(now, Wish::RESTART, out);
+        Ok(())
+    }
+
     pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
         while let Some(timer) = self.timers.take_due(now) {
             match timer {
@@ -211,6 +265,14 @@ impl Call {
                     self.media_failed(now, out);
                 }
                 Timer::Connect | Timer::Reconnect => self.finish(now, connection_lost(), out),
+                Timer::Restart => self.restart_is_due(now, out),
+                Timer::Asked => self.nobody_reoffered(now, out),
+                Timer::RepeatReoffer => self.repeat_reoffer(out),
+                Timer::RetryReoffer => self.pursue_wish(now, out),
+                Timer::Unanswered => {
+                    let unanswered = Ending::told(EndCause::ConnectionLost, EndReason::NetworkError, None);
+                    self.finish(now, unanswered, out);
+                }
                 Timer::Winner => {
                     let lost = Ending::quiet(EndCause::ConnectionLost, EndReason::NetworkError, false);
                     self.finish(now, lost, out);
@@ -227,7 +289,7 @@ impl Call {
         own_camera: bool,
         out: &mut Outbox,
     ) {
-        self.send_video = own_camera && self.video;
+        self.pictures.camera = own_camera && self.video;
         self.media_open = true;
         self.timers.disarm(Timer::NoAnswer);
         self.timers.arm(Timer::Connect, now + CONNECT);
@@ -235,8 +297,8 @@ impl Call {
         let (candidates, complete) = remote.into_parts();
         out.push(Action::CreateAnswer {
             call: self.id.clone(),
-            offer_sdp,
-            video: self.send_video,
+            offer_sdp: offer_sdp.clone(),
+            video: self.pictures.camera,
             remote_video: self.video,
             candidates,
         });
@@ -245,6 +307,7 @@ impl Call {
         }
         self.start_media(out);
         self.state = State::Answering {
+            offer_sdp,
             local: HeldCandidates::default(),
         };
     }
@@ -252,7 +315,7 @@ impl Call {
     pub(crate) fn start_media(&self, out: &mut Outbox) {
         out.push(Action::StartMedia {
             call: self.id.clone(),
-            send_video: self.send_video,
+            send_video: self.pictures.camera,
             video: self.video,
         });
     }
@@ -325,6 +388,13 @@ impl Call {
             let end = self.end_signal(reason, detail.clone());
             self.last_word = Some(end.clone());
             out.send(end);
+            if by_us && answered_at.is_some() && !self.link.carries() {
+                out.push(Action::SendInBand {
+                    call: self.id.clone(),
+                    reason,
+                    detail: detail.clone(),
+                });
+            }
         } else if offered {
             // A copy of a refused offer may still have made it to the callee.
             self.last_word = Some(self.end_signal(EndReason::UserHangup, Some(EndDetail::Cancelled)));

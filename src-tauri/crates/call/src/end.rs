@@ -34,6 +34,10 @@ pub enum EndCause {
     /// The callee is not signed in or does not exist.
     NotReachable,
     NotPermitted,
+    /// The server allows no further call for a while.
+    RateLimited,
+    /// The server cannot do calls at all (IM-Suite §13).
+    CallsUnsupported,
     ConnectionLost,
     ServerProblem,
     /// A microphone or other needed media could not be opened; `by_us` tells whose.
@@ -57,6 +61,8 @@ impl EndCause {
             EndCause::AnsweredElsewhere => "answered_elsewhere",
             EndCause::NotReachable => "not_reachable",
             EndCause::NotPermitted => "not_permitted",
+            EndCause::RateLimited => "rate_limited",
+            EndCause::CallsUnsupported => "calls_unsupported",
             EndCause::ConnectionLost => "connection_lost",
             EndCause::ServerProblem => "server_problem",
             EndCause::MediaFailed => "media_failed",
@@ -97,6 +103,13 @@ impl Ending {
             detail: None,
             by_us,
             tell: false,
+        }
+    }
+
+    pub(crate) fn with_detail(self, detail: EndDetail) -> Self {
+        Self {
+            detail: Some(detail),
+            ..self
         }
     }
 
@@ -147,10 +160,11 @@ impl Ending {
             RefusalCode::BadSdp => (EndCause::IncompatibleOffer, EndReason::NetworkError),
             RefusalCode::Glare => (EndCause::Glare, EndReason::UserBusy),
             RefusalCode::AnsweredElsewhere => (EndCause::AnsweredElsewhere, EndReason::UserHangup),
+            RefusalCode::RateLimited => (EndCause::RateLimited, EndReason::ServerError),
+            RefusalCode::CallsUnsupported => (EndCause::CallsUnsupported, EndReason::ServerError),
             RefusalCode::DuplicateCallId
             | RefusalCode::UnknownCall
-            | RefusalCode::RateLimited
-            | RefusalCode::CallsUnsupported
+            | RefusalCode::RenegotiationPending
             | RefusalCode::Other(_) => (EndCause::ServerProblem, EndReason::ServerError),
         };
         Self::quiet(cause, reason, *code == RefusalCode::AlreadyInCall)

@@ -22,6 +22,14 @@ pub struct EndpointConfig {
     pub basic_mode: bool,
 }
 
+/// A call that the server holds for this user (`welcome.calls` of IM-Suite §1.7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedCall {
+    pub call: CallId,
+    /// The call is bound to this device.
+    pub bound_here: bool,
+}
+
 /// The calls of one user.
 ///
 /// After each `handle_*`, take [`Endpoint::poll_action`] until `None` and perform the actions in order, then come
@@ -53,6 +61,7 @@ impl Endpoint {
                 ring_timeout: config.ring_timeout.min(MAX_RING),
                 basic_mode: config.basic_mode,
                 answer_constraints: None,
+                link_up: true,
             },
             live: None,
             crossing: None,
@@ -87,7 +96,8 @@ impl Endpoint {
                 to,
                 video,
                 constraints,
-            } => self.place_call(now, call, to, video, constraints),
+                hide_addresses,
+            } => self.place_call(now, call, to, video, constraints, hide_addresses),
             Command::Accept { call, video } => {
                 let (live, out) = self.live_call(&call)?;
                 live.accept(now, video, out)
@@ -104,6 +114,14 @@ impl Endpoint {
                 let (live, out) = self.live_call(&call)?;
                 live.hang_up(now, out);
                 Ok(())
+            }
+            Command::SetCamera { call, on } => {
+                let (live, out) = self.live_call(&call)?;
+                live.camera(now, on, out)
+            }
+            Command::RestartIce { call } => {
+                let (live, out) = self.live_call(&call)?;
+                live.restart_ice(now, out)
             }
         };
         self.settle(now);
@@ -142,6 +160,49 @@ impl Endpoint {
         match &mut self.live {
             Some(live) if live.id == *call => live.handle_peer(now, event, &mut self.out),
             Some(_) | None => self.out.ignore(),
+        }
+        self.settle(now);
+    }
+
+    /// Tells whether signals reach the server. Without it a call goes on as long as its media does.
+    pub fn handle_link(&mut self, now: Instant, up: bool) {
+        self.rules.link_up = up;
+        if let Some(live) = &mut self.live {
+            live.handle_link(now, up, &mut self.out);
+        }
+        self.settle(now);
+    }
+
+    /// Takes the calls that the server holds for this user, as it lists them after a reconnect; not for a server that
+    /// lists none (IM-Suite §13, basic mode).
+    ///
+    /// The live call goes on without signaling if it is not among them. A call that is bound to this device although
+    /// this device knows nothing of it is what a crash left behind, and is ended.
+    pub fn handle_live_calls(&mut self, now: Instant, listed: Vec<ListedCall>) {
+        for call in &listed {
+            let is_live = self.live.as_ref().is_some_and(|live| live.id == call.call);
+            if is_live || !call.bound_here {
+                continue;
+            }
+            match self.ended.get(&call.call) {
+                Some(Tombstone {
+                    last_word: Some(end), ..
+                }) => self.out.send(end.clone()),
+                Some(_) => {}
+                None => {
+                    self.out.send(Signal::End {
+                        call: call.call.clone(),
+                        reason: EndReason::NetworkError,
+                        detail: Some(EndDetail::MediaLost),
+                    });
+                    self.ended.add(Tombstone::silent(call.call.clone()));
+                }
+            }
+        }
+        if let Some(live) = &mut self.live
+            && !listed.iter().any(|call| call.call == live.id)
+        {
+            live.handle_forgotten(now, &mut self.out);
         }
         self.settle(now);
     }
@@ -193,6 +254,7 @@ impl Endpoint {
         to: Party,
         video: bool,
         constraints: Constraints,
+        hide_addresses: bool,
     ) -> Result<(), CommandError> {
         if to == self.me {
             return Err(CommandError::SelfCall);
@@ -211,6 +273,7 @@ impl Endpoint {
             now,
             sides,
             constraints,
+            hide_addresses,
             self.rules.clone(),
             &mut self.out,
         ));

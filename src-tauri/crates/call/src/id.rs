@@ -1,5 +1,6 @@
 //! Names of calls and of the two sides.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A text or number that is not a valid id.
@@ -17,8 +18,17 @@ pub enum IdError {
 }
 
 /// Names one call on its server; made by the caller and never used twice.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct CallId(String);
+
+impl TryFrom<String> for CallId {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        Self::new(text)
+    }
+}
 
 impl CallId {
     /// Checks the alphabet and length of IM-Suite §2.
@@ -47,8 +57,17 @@ impl CallId {
 }
 
 /// Names a person on an IM-Suite server.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u64")]
 pub struct UserId(u64);
+
+impl TryFrom<u64> for UserId {
+    type Error = IdError;
+
+    fn try_from(number: u64) -> Result<Self, IdError> {
+        Self::new(number)
+    }
+}
 
 impl UserId {
     /// The largest id: integers of JSON are exact up to 2^53-1 (IM-Suite §2).

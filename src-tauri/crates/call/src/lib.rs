@@ -10,7 +10,10 @@ mod end;
 mod endpoint;
 mod id;
 mod local;
+mod pictures;
+mod recovery;
 mod remote;
+mod renegotiation;
 mod signal;
 mod snapshot;
 mod state;
@@ -18,10 +21,10 @@ mod timer;
 
 pub use action::{Action, Command, CommandError, PeerInput, Ring};
 pub use end::{CallEnd, EndCause};
-pub use endpoint::{Endpoint, EndpointConfig};
+pub use endpoint::{Endpoint, EndpointConfig, ListedCall};
 pub use id::{CallId, IdError, Party, RoomId, UserId};
 pub use signal::{
-    Candidate, Constraints, EndDetail, EndReason, LinkQuality, MediaState, NetworkStats, Offer, Refusal,
-    RefusalCode, RefusalGroup, Report, Resolution, Signal, Toggle,
+    Candidate, Constraints, Direction, EndDetail, EndReason, LinkPath, LinkQuality, MediaState, NetworkStats,
+    Offer, Refusal, RefusalCode, RefusalGroup, Report, Resolution, Signal, Toggle,
 };
 pub use snapshot::{CallSnapshot, CallState};

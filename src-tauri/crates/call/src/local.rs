@@ -1,10 +1,12 @@
 //! What the local peer connection and the media make of a call.
 
 use crate::action::Outbox;
-use crate::call::{Call, connection_lost};
+use crate::call::Call;
 use crate::end::Ending;
+use crate::recovery::Link;
+use crate::renegotiation::Phase;
 use crate::state::{HeldCandidates, State};
-use crate::timer::{CONNECT, RECONNECT, REPEAT_OFFER, RING_GUARD, Timer};
+use crate::timer::{CONNECT, REPEAT_OFFER, RING_GUARD, Timer};
 use crate::{Candidate, EndCause, EndDetail, EndReason, Offer, PeerInput, Signal};
 use std::time::Instant;
 
@@ -12,22 +14,23 @@ impl Call {
     /// Takes an event of the peer connection or of the media of this call.
     pub(crate) fn handle_peer(&mut self, now: Instant, input: PeerInput, out: &mut Outbox) {
         match input {
+            PeerInput::LocalOffer { sdp } if self.state.answered_at().is_some() => {
+                self.send_reoffer(now, sdp, out);
+            }
             PeerInput::LocalOffer { sdp } => self.send_offer(now, sdp, out),
+            PeerInput::LocalAnswer { sdp } if self.state.answered_at().is_some() => {
+                self.send_reanswer(now, sdp, out);
+            }
             PeerInput::LocalAnswer { sdp } => self.send_answer(now, sdp, out),
+            PeerInput::Negotiated { video } => self.negotiated(video, out),
             PeerInput::LocalCandidate(candidate) => self.send_candidate(candidate, out),
             PeerInput::Connected => self.connected(now, out),
+            PeerInput::Checking => self.checking(now, out),
             PeerInput::Disconnected => self.disconnected(now, out),
-            PeerInput::Failed => match self.state {
-                State::Connecting { .. } | State::Connected { .. } | State::Reconnecting { .. } => {
-                    self.finish(now, connection_lost(), out);
-                }
-                State::Preparing { .. }
-                | State::Offered { .. }
-                | State::Yielding { .. }
-                | State::Incoming { .. }
-                | State::Answering { .. }
-                | State::Ended => out.ignore(),
-            },
+            PeerInput::Failed => self.failed(now, out),
+            PeerInput::NetworkChanged => self.network_changed(now, out),
+            PeerInput::ChannelClosed => self.channel_closed(now, out),
+            PeerInput::RemoteEnd { reason, detail } => self.ended_in_band(now, reason, detail, out),
             PeerInput::DescriptionFailed => self.description_failed(now, out),
             PeerInput::MediaFailed => self.media_failed(now, out),
         }
@@ -49,7 +52,12 @@ impl Call {
                     caller_name: None,
                 });
                 out.send(Signal::Offer(offer.clone()));
-                self.flush(local, out);
+                let (tellable, withheld) = if self.hide_addresses {
+                    local.split_by(Candidate::is_relay)
+                } else {
+                    (local, HeldCandidates::default())
+                };
+                self.flush(tellable, out);
                 self.timers
                     .arm(Timer::NoAnswer, now + self.rules.ring_timeout + RING_GUARD);
                 if !self.rules.basic_mode {
@@ -59,6 +67,7 @@ impl Call {
                     offer,
                     ringing: false,
                     remote: HeldCandidates::default(),
+                    withheld,
                 };
             }
             other => {
@@ -70,17 +79,20 @@ impl Call {
 
     fn send_answer(&mut self, now: Instant, sdp: String, out: &mut Outbox) {
         match std::mem::replace(&mut self.state, State::Ended) {
-            State::Answering { local } => {
+            State::Answering { offer_sdp, local } => {
                 out.send(Signal::Answer {
                     call: self.id.clone(),
                     sdp,
                     candidates: Vec::new(),
-                    constraints: self.rules.answer_constraints.clone(),
+                    constraints: self.constraints.clone(),
                     negotiation: None,
                 });
                 self.flush(local, out);
+                self.renegotiation.answered_first(offer_sdp);
                 self.timers.arm(Timer::Connect, now + CONNECT);
                 self.state = State::Connecting { answered_at: now };
+                // The user may have turned it on while the answer was made.
+                self.set_camera(now, self.pictures.camera, out);
             }
             other => {
                 self.state = other;
@@ -89,7 +101,7 @@ impl Call {
         }
     }
 
-    fn flush(&self, local: HeldCandidates, out: &mut Outbox) {
+    pub(crate) fn flush(&self, local: HeldCandidates, out: &mut Outbox) {
         for candidate in local.into_signals() {
             out.send(Signal::Candidate {
                 call: self.id.clone(),
@@ -99,55 +111,50 @@ impl Call {
     }
 
     fn send_candidate(&mut self, candidate: Option<Candidate>, out: &mut Outbox) {
-        match &mut self.state {
-            State::Preparing { local, .. } | State::Answering { local } => {
-                if !local.push(candidate) {
-                    out.ignore();
-                }
+        let tellable = |candidate: &Option<Candidate>| candidate.as_ref().is_some_and(Candidate::is_relay);
+        let held = match &mut self.state {
+            State::Preparing { local, .. } | State::Answering { local, .. } => local,
+            State::Offered { withheld, .. } if self.hide_addresses && !tellable(&candidate) => withheld,
+            State::Connecting { .. } | State::Connected { .. } | State::Reconnecting { .. }
+                if self.link == Link::Forgotten =>
+            {
+                return out.ignore();
             }
             State::Offered { .. }
             | State::Connecting { .. }
             | State::Connected { .. }
-            | State::Reconnecting { .. } => out.send(Signal::Candidate {
-                call: self.id.clone(),
-                candidate,
-            }),
-            State::Yielding { .. } | State::Incoming { .. } | State::Ended => out.ignore(),
-        }
-    }
-
-    fn connected(&mut self, now: Instant, out: &mut Outbox) {
-        let (answered_at, since) = match self.state {
-            State::Connecting { answered_at } => (answered_at, now),
-            State::Reconnecting { answered_at, since } => (answered_at, since),
-            State::Preparing { .. }
-            | State::Offered { .. }
-            | State::Yielding { .. }
-            | State::Incoming { .. }
-            | State::Answering { .. }
-            | State::Connected { .. }
-            | State::Ended => return out.ignore(),
+            | State::Reconnecting { .. } => match &mut self.renegotiation.phase {
+                Phase::Answering { local, .. } => local,
+                Phase::Stable | Phase::Asked { .. } | Phase::Making { .. } | Phase::Offered { .. } => {
+                    return out.send(Signal::Candidate {
+                        call: self.id.clone(),
+                        candidate,
+                    });
+                }
+            },
+            State::Yielding { .. } | State::Incoming { .. } | State::Ended => return out.ignore(),
         };
-        self.timers.disarm(Timer::Connect);
-        self.timers.disarm(Timer::Reconnect);
-        self.state = State::Connected { answered_at, since };
+        if !held.push(candidate) {
+            out.ignore();
+        }
     }
 
-    fn disconnected(&mut self, now: Instant, out: &mut Outbox) {
-        match self.state {
-            State::Connected { answered_at, since } => {
-                self.timers.arm(Timer::Reconnect, now + RECONNECT);
-                self.state = State::Reconnecting { answered_at, since };
-            }
-            State::Preparing { .. }
-            | State::Offered { .. }
-            | State::Yielding { .. }
-            | State::Incoming { .. }
-            | State::Answering { .. }
-            | State::Connecting { .. }
-            | State::Reconnecting { .. }
-            | State::Ended => out.ignore(),
+    /// The other side has no signaling, so the server may not know yet that the call is over.
+    fn ended_in_band(
+        &mut self,
+        now: Instant,
+        reason: EndReason,
+        detail: Option<EndDetail>,
+        out: &mut Outbox,
+    ) {
+        if self.state.answered_at().is_none() {
+            return out.ignore();
         }
+        let ending = Ending {
+            tell: true,
+            ..Ending::received(reason, detail, self.outgoing, true)
+        };
+        self.finish(now, ending, out);
     }
 
     fn description_failed(&mut self, now: Instant, out: &mut Outbox) {
@@ -157,15 +164,12 @@ impl Call {
             State::Answering { .. } => {
                 Ending::told(IncompatibleOffer, UserRejected, Some(EndDetail::MediaFailure))
             }
-            State::Connecting { .. } => {
-                Ending::told(IncompatibleOffer, NetworkError, Some(EndDetail::BadSdp))
+            State::Connecting { .. } | State::Connected { .. } | State::Reconnecting { .. } => {
+                return self.renegotiation_failed(now, out);
             }
-            State::Offered { .. }
-            | State::Yielding { .. }
-            | State::Incoming { .. }
-            | State::Connected { .. }
-            | State::Reconnecting { .. }
-            | State::Ended => return out.ignore(),
+            State::Offered { .. } | State::Yielding { .. } | State::Incoming { .. } | State::Ended => {
+                return out.ignore();
+            }
         };
         self.finish(now, ending, out);
     }

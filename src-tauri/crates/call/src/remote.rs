@@ -7,6 +7,7 @@ use crate::state::{HeldCandidates, State};
 use crate::timer::{CONNECT, Timer, WINNER};
 use crate::{
     Action, CallId, Candidate, EndCause, EndDetail, EndReason, Offer, Refusal, RefusalCode, Ring, Signal,
+    Toggle,
 };
 use std::time::Instant;
 
@@ -14,16 +15,33 @@ impl Call {
     /// Takes a signal that names this call.
     pub(crate) fn handle_signal(&mut self, now: Instant, signal: Signal, out: &mut Outbox) {
         match signal {
+            Signal::Offer(offer) if self.state.answered_at().is_some() => {
+                self.handle_reoffer(now, *offer, out)
+            }
             Signal::Offer(offer) => self.handle_same_offer(&offer, out),
             Signal::Ringing { .. } => self.handle_ringing(out),
+            Signal::Answer {
+                sdp,
+                candidates,
+                negotiation,
+                ..
+            } if self.state.answered_at().is_some() => {
+                self.handle_reanswer(now, sdp, candidates, negotiation, out);
+            }
             Signal::Answer { sdp, candidates, .. } => self.handle_answer(now, sdp, candidates, out),
             Signal::AnsweredElsewhere { .. } => self.handle_answered_elsewhere(now, out),
             Signal::Candidate { candidate, .. } => self.handle_candidate(candidate, out),
             Signal::End { reason, detail, .. } => self.handle_end(now, reason, detail, out),
             Signal::Refused { refusal, .. } => self.handle_refusal(now, &refusal, out),
             // Reports change no state (IM-Suite §4.5), they are for the screen.
-            Signal::Report { .. } => {}
-            Signal::Renegotiate { .. } => out.ignore(),
+            Signal::Report { report, .. } => {
+                if let Some(video) = report.media.and_then(|media| media.video) {
+                    self.pictures.other_paused = video == Toggle::Off;
+                }
+            }
+            Signal::Renegotiate {
+                ice_restart, video, ..
+            } => self.handle_renegotiate(now, ice_restart, video, out),
         }
     }
 
@@ -67,13 +85,14 @@ impl Call {
 
     fn handle_answer(&mut self, now: Instant, sdp: String, candidates: Vec<Candidate>, out: &mut Outbox) {
         match std::mem::replace(&mut self.state, State::Ended) {
-            State::Offered { remote, .. } => {
+            State::Offered { remote, withheld, .. } => {
                 self.timers.clear();
                 self.timers.arm(Timer::Connect, now + CONNECT);
                 self.set_ring(Ring::Silent, out);
                 let (mut all, complete) = remote.into_parts();
                 all.extend(candidates);
                 all.truncate(HeldCandidates::CAPACITY);
+                self.renegotiation.took_first(sdp.clone());
                 out.push(Action::ApplyAnswer {
                     call: self.id.clone(),
                     sdp,
@@ -82,6 +101,7 @@ impl Call {
                 if complete {
                     self.add_candidate(None, out);
                 }
+                self.flush(withheld, out);
                 self.start_media(out);
                 self.state = State::Connecting { answered_at: now };
             }
@@ -162,6 +182,11 @@ impl Call {
                 self.finish(now, Ending::refused(&refusal.code), out);
             }
             State::Offered { .. } => self.timers.disarm(Timer::RepeatOffer),
+            State::Connecting { .. } | State::Connected { .. } | State::Reconnecting { .. }
+                if refusal.code == RefusalCode::RenegotiationPending =>
+            {
+                self.handle_pending(now, refusal, out);
+            }
             State::Connecting { .. } if !self.outgoing => {
                 self.handle_refused_answer(now, refusal, out);
             }
@@ -199,6 +224,7 @@ impl Call {
             | RefusalCode::Glare
             | RefusalCode::DuplicateCallId
             | RefusalCode::RateLimited
+            | RefusalCode::RenegotiationPending
             | RefusalCode::CallsUnsupported
             | RefusalCode::Other(_) => out.ignore(),
         }

@@ -72,6 +72,42 @@ pub struct Candidate {
     pub username_fragment: Option<String>,
 }
 
+impl Candidate {
+    /// A candidate of a relay, which tells no address of this machine (RFC 8839 §5.1).
+    pub fn is_relay(&self) -> bool {
+        let mut words = self.candidate.split(' ').skip_while(|word| *word != "typ");
+        words.nth(1) == Some("relay")
+    }
+}
+
+/// Which way the pictures of a call go, as one side sees it (RFC 3264 §5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    SendRecv,
+    SendOnly,
+    RecvOnly,
+    Inactive,
+}
+
+impl Direction {
+    pub fn of(sends: bool, receives: bool) -> Self {
+        match (sends, receives) {
+            (true, true) => Direction::SendRecv,
+            (true, false) => Direction::SendOnly,
+            (false, true) => Direction::RecvOnly,
+            (false, false) => Direction::Inactive,
+        }
+    }
+
+    pub fn sends(self) -> bool {
+        matches!(self, Direction::SendRecv | Direction::SendOnly)
+    }
+
+    pub fn receives(self) -> bool {
+        matches!(self, Direction::SendRecv | Direction::RecvOnly)
+    }
+}
+
 /// Width and height in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Resolution {
@@ -130,6 +166,18 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// Reads the word of IM-Suite §6; an unknown one counts as a hang-up (§4.4).
+    pub fn from_word(word: &str) -> Self {
+        match word {
+            "user_rejected" => EndReason::UserRejected,
+            "user_busy" => EndReason::UserBusy,
+            "timeout" => EndReason::Timeout,
+            "network_error" => EndReason::NetworkError,
+            "server_error" => EndReason::ServerError,
+            _ => EndReason::UserHangup,
+        }
+    }
+
     /// The word of IM-Suite §6.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -160,6 +208,22 @@ pub enum EndDetail {
 }
 
 impl EndDetail {
+    /// Reads the word of IM-Suite §6.
+    pub fn from_word(word: &str) -> Self {
+        match word {
+            "cancelled" => EndDetail::Cancelled,
+            "media_failure" => EndDetail::MediaFailure,
+            "glare" => EndDetail::Glare,
+            "ring" => EndDetail::Ring,
+            "ice_failed" => EndDetail::IceFailed,
+            "dtls_failed" => EndDetail::DtlsFailed,
+            "bad_sdp" => EndDetail::BadSdp,
+            "signaling_lost" => EndDetail::SignalingLost,
+            "media_lost" => EndDetail::MediaLost,
+            _ => EndDetail::Other(word.to_owned()),
+        }
+    }
+
     /// The word of IM-Suite §6.
     pub fn as_str(&self) -> &str {
         match self {
@@ -199,6 +263,8 @@ pub enum RefusalCode {
     AnsweredElsewhere,
     BadSdp,
     RateLimited,
+    /// A re-offer is unanswered; another may follow after `retry_after`.
+    RenegotiationPending,
     /// This server cannot do calls (IM-Suite §13).
     CallsUnsupported,
     Other(String),
@@ -215,6 +281,8 @@ pub struct Refusal {
     pub text: String,
     /// With [`RefusalCode::Glare`]: the call that goes on.
     pub winner: Option<CallId>,
+    /// How long to wait before the refused thing is tried again, when the server says so.
+    pub retry_after: Option<Duration>,
 }
 
 /// The quality words of IM-Suite §4.5, best first.
@@ -243,6 +311,15 @@ pub struct MediaState {
     pub screen: Option<Toggle>,
 }
 
+/// The kind of the sender's own candidate on the selected path (RFC 8445 §4.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LinkPath {
+    Host,
+    ServerReflexive,
+    PeerReflexive,
+    Relay,
+}
+
 /// The link as the sender of the report receives it (IM-Suite §4.5).
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct NetworkStats {
@@ -261,6 +338,7 @@ pub struct NetworkStats {
     /// Received frames per second.
     pub fps: Option<f64>,
     pub resolution: Option<Resolution>,
+    pub path: Option<LinkPath>,
 }
 
 /// A `call.status` of a connected call: `connected`, `disconnected` or `failed`.

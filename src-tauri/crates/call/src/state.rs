@@ -27,6 +27,8 @@ pub(crate) enum State {
         offer: Box<Offer>,
         ringing: bool,
         remote: HeldCandidates,
+        /// Own candidates that the other side gets with its answer.
+        withheld: HeldCandidates,
     },
     /// Caller: lost a glare and waits for the winning offer; `None` = the server did not name it.
     Yielding {
@@ -39,6 +41,7 @@ pub(crate) enum State {
     },
     /// Callee: accepted, the answer is in the making.
     Answering {
+        offer_sdp: String,
         local: HeldCandidates,
     },
     /// The answer is sent or received.
@@ -139,6 +142,20 @@ impl HeldCandidates {
             list,
             complete: false,
         }
+    }
+
+    /// Splits into those that fulfil something, without an end, and the rest.
+    pub(crate) fn split_by(self, fulfils: impl Fn(&Candidate) -> bool) -> (Self, Self) {
+        let (first, list) = self.list.into_iter().partition(fulfils);
+        let first = Self {
+            list: first,
+            complete: false,
+        };
+        let rest = Self {
+            list,
+            complete: self.complete,
+        };
+        (first, rest)
     }
 
     /// The candidates in order of arrival, and whether their end was announced.

@@ -25,16 +25,31 @@ struct Record {
     answered: bool,
     remote_described: bool,
     peer_open: bool,
+    hides: bool,
+    /// A video call from the start, or the user asked for the camera.
+    camera_allowed: bool,
+    forgotten: bool,
+    /// Re-offers that the peer connection was told to make, and answers to the other side's.
+    reoffers: u32,
+    reanswers: u32,
+    /// Re-offers of this side that wait for an answer: never more than one.
+    unanswered: u32,
     started: u32,
     stopped: u32,
 }
 
 impl Audit {
-    pub fn placed(&mut self, call: &CallId, video: bool) {
+    pub fn placed(&mut self, call: &CallId, video: bool, hides: bool) {
         let record = self.calls.entry(call.clone()).or_default();
         assert!(!record.outgoing, "an id is used twice");
         record.outgoing = true;
         record.video = video;
+        record.hides = hides;
+        record.camera_allowed = video;
+    }
+
+    pub fn camera_asked(&mut self, call: &CallId) {
+        self.calls.entry(call.clone()).or_default().camera_allowed = true;
     }
 
     pub fn accepted(&mut self, call: &CallId) {
@@ -63,6 +78,11 @@ impl Audit {
             Action::StopMedia { call } => (call, "stop"),
             Action::Ring { call, .. } => (call, "ring"),
             Action::Ended { call, .. } => (call, "ended"),
+            Action::CreateReoffer { call, .. } => (call, "re-offer"),
+            Action::CreateReanswer { call, .. } => (call, "answer to a re-offer"),
+            Action::SendInBand { call, .. } => (call, "in-band end"),
+            Action::SignalingLost { call } => (call, "signaling lost"),
+            Action::VideoChanged { call, .. } => (call, "video changed"),
         };
         let gave_way = self.gave_way.clone();
         let record = self.calls.entry(call.clone()).or_default();
@@ -72,7 +92,10 @@ impl Audit {
                 assert!(record.outgoing && !record.peer_open);
                 record.peer_open = true;
             }
-            Action::CreateAnswer { video, .. } => {
+            Action::CreateAnswer {
+                video, remote_video, ..
+            } => {
+                record.camera_allowed |= *remote_video;
                 if !record.consent {
                     let (loser, own) = gave_way.expect("an answer without the user's consent");
                     assert!(!video || own, "a camera the user did not ask for");
@@ -83,9 +106,36 @@ impl Audit {
                 record.peer_open = true;
                 record.remote_described = true;
             }
+            Action::ApplyAnswer { .. } if record.remote_described => {
+                assert_eq!(record.unanswered, 1, "an answer to nothing");
+                record.unanswered = 0;
+            }
             Action::ApplyAnswer { .. } => {
-                assert!(record.offered && record.consent && !record.remote_described);
+                assert!(record.offered && record.consent);
                 record.remote_described = true;
+            }
+            Action::CreateReoffer { video, .. } => {
+                assert!(record.remote_described && record.consent);
+                record.reoffers += 1;
+                assert!(
+                    !video.sends() || record.camera_allowed,
+                    "a camera the user did not ask for"
+                );
+            }
+            Action::CreateReanswer { send_video, .. } => {
+                assert!(record.remote_described && record.consent);
+                assert!(
+                    !send_video || record.camera_allowed,
+                    "a camera the user did not ask for"
+                );
+                record.reanswers += 1;
+                record.unanswered = 0;
+            }
+            Action::VideoChanged { .. } => assert_eq!(record.started, 1),
+            Action::SendInBand { .. } => assert!(record.remote_described && record.stopped == 0),
+            Action::SignalingLost { .. } => {
+                assert!(record.consent && !record.forgotten, "told twice");
+                record.forgotten = true;
             }
             Action::AddCandidate { .. } => assert!(record.remote_described),
             Action::StartMedia { .. } => {
@@ -133,23 +183,33 @@ impl Audit {
             return;
         }
         match signal {
+            Signal::Offer(offer) if offer.negotiation > 0 => {
+                assert!(record.consent && record.reoffers > 0);
+                record.unanswered = 1;
+            }
             Signal::Offer(_) => {
-                assert!(record.outgoing);
+                assert!(record.outgoing && !record.remote_described);
                 record.offered = true;
             }
             Signal::Answer { .. } => {
-                assert!(record.consent && !record.answered && !record.outgoing);
+                let first = record.consent && !record.answered && !record.outgoing;
+                assert!(first || record.reanswers > 0, "an answer nobody waits for");
                 record.answered = true;
             }
-            Signal::Candidate { .. } => {
+            Signal::Candidate { candidate, .. } => {
                 assert!(record.offered || record.answered, "an address is told too early");
+                let tells_nothing = candidate.as_ref().is_some_and(Candidate::is_relay);
+                assert!(
+                    !record.hides || record.consent || tells_nothing,
+                    "a hidden address is told"
+                );
             }
             Signal::Ringing { .. } => assert!(!record.outgoing),
             Signal::End { .. } => assert!(!record.outgoing || record.offered),
-            Signal::AnsweredElsewhere { .. }
-            | Signal::Refused { .. }
-            | Signal::Report { .. }
-            | Signal::Renegotiate { .. } => panic!("{signal:?} is not ours to send"),
+            Signal::Renegotiate { .. } => assert!(record.answered && !record.outgoing),
+            Signal::AnsweredElsewhere { .. } | Signal::Refused { .. } | Signal::Report { .. } => {
+                panic!("{signal:?} is not ours to send")
+            }
         }
     }
 

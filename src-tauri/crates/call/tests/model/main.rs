@@ -2,6 +2,7 @@
 
 mod audit;
 mod outcome;
+mod races;
 mod rng;
 mod server;
 mod transport;
@@ -49,6 +50,7 @@ fn one_run(start: Instant, seed: u64, tally: &mut Tally) {
         outages: sometimes(40),
         restarts: sometimes(15),
         failures: sometimes(50),
+        moves: sometimes(40),
         repeats: rng.chance(30),
         forged: rng.chance(30),
         basic: rng.chance(25),
@@ -71,6 +73,7 @@ fn one_run(start: Instant, seed: u64, tally: &mut Tally) {
         world.run_for(TOLD_OR_LOST);
         assert_eq!(world.snapshots(), [None, None]);
     }
+    tally.add(&world);
     let [a, b] = world.audits();
     for (loser, winner) in &a.glares {
         let both = b.glares.iter().any(|(l, w)| l == winner && w == loser);

@@ -1,6 +1,6 @@
 //! What the two sides may say about the end of the same call.
 
-use crate::world::Faults;
+use crate::world::{Faults, World};
 use ahoy_call::{CallEnd, CallId, EndCause};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -45,6 +45,7 @@ pub fn assert_known_to_nobody(call: &CallId, caller: &CallEnd, faults: Faults) {
         Missed => true,
         ConnectionLost | NoAnswer | ServerProblem => false,
         HungUp | Declined | AnsweredElsewhere | NotPermitted | IncompatibleOffer => false,
+        RateLimited | CallsUnsupported => false,
     };
     assert!(
         fits || !faults.nothing_is_lost(),
@@ -68,7 +69,8 @@ fn told_to_callee(cause: EndCause) -> &'static [EndCause] {
         IncompatibleOffer => &[IncompatibleOffer],
         // Basic mode: the owner of the losing call says busy, and a callee that had just given up its own rings.
         Glare => &[Missed],
-        Busy | Declined | Missed | AnsweredElsewhere | NotReachable | NotPermitted | ServerProblem => &[],
+        Busy | Declined | Missed | AnsweredElsewhere | NotReachable | NotPermitted | RateLimited
+        | CallsUnsupported | ServerProblem => &[],
     }
 }
 
@@ -84,7 +86,8 @@ fn told_to_caller(cause: EndCause) -> &'static [EndCause] {
         MediaFailed | IncompatibleOffer => &[MediaFailed, IncompatibleOffer],
         // A callee's own time limit; a server hands it on as a rejection (IM-Suite §16.15).
         Missed => &[NoAnswer, Declined],
-        Cancelled | NoAnswer | AnsweredElsewhere | NotReachable | NotPermitted | ServerProblem | Glare => &[],
+        Cancelled | NoAnswer | AnsweredElsewhere | NotReachable | NotPermitted | RateLimited
+        | CallsUnsupported | ServerProblem | Glare => &[],
     }
 }
 
@@ -94,7 +97,8 @@ fn by_server(caller: EndCause) -> &'static [EndCause] {
         // Beside `Missed`: an answer that came too late.
         NoAnswer => &[Missed, ConnectionLost],
         HungUp | Cancelled | Declined | Busy | NotReachable | Missed | AnsweredElsewhere | NotPermitted
-        | ConnectionLost | ServerProblem | MediaFailed | IncompatibleOffer | Glare => &[],
+        | RateLimited | CallsUnsupported | ConnectionLost | ServerProblem | MediaFailed
+        | IncompatibleOffer | Glare => &[],
     }
 }
 
@@ -103,7 +107,8 @@ fn may_be_refused(caller: EndCause) -> bool {
     match caller {
         Busy | Glare | NotReachable => true,
         HungUp | Cancelled | Declined | NoAnswer | Missed | AnsweredElsewhere | NotPermitted
-        | ConnectionLost | ServerProblem | MediaFailed | IncompatibleOffer => false,
+        | RateLimited | CallsUnsupported | ConnectionLost | ServerProblem | MediaFailed
+        | IncompatibleOffer => false,
     }
 }
 
@@ -111,8 +116,8 @@ fn blames_the_way(cause: EndCause) -> bool {
     use EndCause::*;
     match cause {
         ConnectionLost | NoAnswer | Missed | ServerProblem | NotReachable => true,
-        HungUp | Cancelled | Declined | Busy | AnsweredElsewhere | NotPermitted | MediaFailed
-        | IncompatibleOffer | Glare => false,
+        HungUp | Cancelled | Declined | Busy | AnsweredElsewhere | NotPermitted | RateLimited
+        | CallsUnsupported | MediaFailed | IncompatibleOffer | Glare => false,
     }
 }
 
@@ -122,11 +127,22 @@ pub struct Tally {
     causes: BTreeMap<String, u64>,
     both_answered: u64,
     pub connected_at_the_end: u64,
+    restarts_applied: u64,
+    in_band_ends: u64,
+    video_changes: u64,
+    signaling_lost: u64,
 }
 
 impl Tally {
     pub fn one(&mut self, end: &CallEnd) {
         *self.causes.entry(format!("{:?}", end.cause)).or_default() += 1;
+    }
+
+    pub fn add(&mut self, world: &World) {
+        self.restarts_applied += world.restarts_applied;
+        self.in_band_ends += world.in_band_ends;
+        self.video_changes += world.video_changes;
+        self.signaling_lost += world.signaling_lost;
     }
 
     pub fn pair(&mut self, caller: &CallEnd, callee: &CallEnd) {
@@ -153,6 +169,13 @@ impl Tally {
             let times = self.causes.get(&format!("{cause:?}")).copied().unwrap_or(0);
             assert!(times >= 20, "{cause:?} happened {times} times: {:?}", self.causes);
         }
+        let rare = [
+            self.restarts_applied,
+            self.in_band_ends,
+            self.video_changes,
+            self.signaling_lost,
+        ];
+        assert!(rare.iter().all(|times| *times >= 50), "{rare:?}");
         assert!(self.both_answered > 1_000 && self.connected_at_the_end > 500);
     }
 }

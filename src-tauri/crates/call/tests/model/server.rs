@@ -31,7 +31,12 @@ enum ServerState {
         caller_lost_at: Option<Instant>,
         told_ringing: bool,
     },
-    Active,
+    Active {
+        /// Whose re-offer is unanswered, and its number.
+        pending: Option<(usize, u32)>,
+        /// What a side that is away gets when it is back.
+        kept: [Vec<Signal>; 2],
+    },
     Ended,
 }
 
@@ -41,6 +46,16 @@ impl Server {
             basic,
             calls: Vec::new(),
         }
+    }
+
+    /// What `welcome.calls` lists.
+    pub fn listed(&self) -> Vec<ListedCall> {
+        let live = |call: &&ServerCall| !matches!(call.state, ServerState::Ended);
+        let listed = |call: &ServerCall| ListedCall {
+            call: call.id.clone(),
+            bound_here: matches!(call.state, ServerState::Active { .. }),
+        };
+        self.calls.iter().filter(live).map(listed).collect()
     }
 
     /// A restart: calls are not kept (IM-Suite §16.19).
@@ -73,7 +88,10 @@ impl Server {
                     forward(signal)
                 }
                 Signal::Answer { .. } if from != call.caller => {
-                    call.state = ServerState::Active;
+                    call.state = ServerState::Active {
+                        pending: None,
+                        kept: [Vec::new(), Vec::new()],
+                    };
                     forward(signal)
                 }
                 Signal::Candidate { .. } if from == call.caller => forward(signal),
@@ -102,23 +120,53 @@ impl Server {
                 }
                 _ => Vec::new(),
             },
-            ServerState::Active => match signal {
-                Signal::Candidate { .. } => forward(signal),
-                Signal::End { .. } => {
-                    call.state = ServerState::Ended;
-                    forward(signal)
+            ServerState::Active { pending, kept } => {
+                match &signal {
+                    Signal::Candidate { .. } => {}
+                    Signal::Renegotiate { .. } if from != call.caller => {}
+                    Signal::Answer { .. } if pending.is_some_and(|(side, _)| side != from) => *pending = None,
+                    Signal::End { .. } => {
+                        call.state = ServerState::Ended;
+                        return forward(signal);
+                    }
+                    _ => return Vec::new(),
                 }
-                _ => Vec::new(),
-            },
+                if online[to] {
+                    return forward(signal);
+                }
+                kept[to].push(signal);
+                Vec::new()
+            }
             ServerState::Ended => unknown(from, &signal),
         }
     }
 
     fn offer(&mut self, now: Instant, from: usize, offer: Box<Offer>, online: [bool; 2]) -> Vec<Delivery> {
         let to = 1 - from;
-        if let Some(call) = self.calls.iter().find(|call| call.id == offer.call) {
-            return match call.state {
-                ServerState::Ringing { .. } | ServerState::Active => Vec::new(),
+        if let Some(call) = self.calls.iter_mut().find(|call| call.id == offer.call) {
+            return match &mut call.state {
+                ServerState::Ringing { .. } => Vec::new(),
+                ServerState::Active { .. } if offer.negotiation == 0 => Vec::new(),
+                ServerState::Active { pending, kept } => {
+                    let mine = *pending == Some((from, offer.negotiation));
+                    let crossing = pending.is_some() && !mine;
+                    if crossing && (from != call.caller || pending.is_some_and(|(side, _)| side == from)) {
+                        return refuse_reoffer(from, &offer.call);
+                    }
+                    let mut deliveries = if crossing {
+                        refuse_reoffer(to, &offer.call)
+                    } else {
+                        Vec::new()
+                    };
+                    *pending = Some((from, offer.negotiation));
+                    let signal = Signal::Offer(offer);
+                    if online[to] {
+                        deliveries.push(Delivery { to, signal });
+                    } else {
+                        kept[to].push(signal);
+                    }
+                    deliveries
+                }
                 ServerState::Ended => refuse(from, &offer.call, RefusalCode::DuplicateCallId, None),
             };
         }
@@ -155,6 +203,10 @@ impl Server {
     pub fn connected(&mut self, now: Instant, user: usize) -> Vec<Delivery> {
         let mut deliveries = Vec::new();
         for call in &mut self.calls {
+            if let ServerState::Active { kept, .. } = &mut call.state {
+                let kept = std::mem::take(&mut kept[user]);
+                deliveries.extend(kept.into_iter().map(|signal| Delivery { to: user, signal }));
+            }
             if let ServerState::Ringing {
                 until,
                 caller_lost_at,
@@ -223,7 +275,7 @@ impl ServerCall {
                 caller_lost_at,
                 ..
             } => Some(caller_lost_at.map_or(until, |at| until.min(at + CALLER_LOST))),
-            ServerState::Active | ServerState::Ended => None,
+            ServerState::Active { .. } | ServerState::Ended => None,
         }
     }
 }
@@ -243,6 +295,10 @@ fn unknown(from: usize, signal: &Signal) -> Vec<Delivery> {
     }
 }
 
+fn refuse_reoffer(to: usize, call: &CallId) -> Vec<Delivery> {
+    vec![refusal(to, call, RefusalCode::RenegotiationPending, false, None)]
+}
+
 fn refuse(to: usize, call: &CallId, code: RefusalCode, winner: Option<CallId>) -> Vec<Delivery> {
     vec![refusal(to, call, code, true, winner)]
 }
@@ -254,6 +310,7 @@ fn refusal(to: usize, call: &CallId, code: RefusalCode, fatal: bool, winner: Opt
         fatal,
         text: String::new(),
         winner,
+        retry_after: None,
     };
     Delivery {
         to,

@@ -12,6 +12,10 @@ pub const TICK: Duration = Duration::from_millis(500);
 pub struct Transport {
     ends: [Option<End>; 2],
     pub network_down: bool,
+    /// How often an address vanished; a path from before leads nowhere until ICE is restarted.
+    moves: u32,
+    /// The last move that a restart followed.
+    found_after: u32,
 }
 
 struct End {
@@ -35,6 +39,9 @@ enum Phase {
 
 impl Transport {
     pub fn open(&mut self, side: usize, call: CallId, rng: &mut Rng) {
+        if self.ends.iter().all(Option::is_none) {
+            self.found_after = self.moves;
+        }
         assert!(
             self.ends[side].is_none(),
             "a second peer connection is opened before the first is freed"
@@ -63,9 +70,36 @@ impl Transport {
         self.ends.iter().any(Option::is_some)
     }
 
-    /// What each side notices at this tick.
-    pub fn tick(&mut self, now: Instant, rng: &mut Rng) -> Vec<(usize, CallId, PeerInput)> {
-        let path = match &self.ends {
+    /// An address vanished; told to the connection that had it, if it noticed.
+    pub fn moved(&mut self) {
+        self.moves += 1;
+    }
+
+    pub fn moves(&self) -> u32 {
+        self.moves
+    }
+
+    /// One side applies a restart that was offered after `moves`: it gives up its path. Whether it had one.
+    pub fn restarts(&mut self, side: usize, call: &CallId, moves: u32, done: bool) -> bool {
+        if done {
+            self.found_after = self.found_after.max(moves);
+        }
+        let Some(end) = self.ends[side].as_mut().filter(|end| end.call == *call) else {
+            return false;
+        };
+        let had_one = end.phase == Phase::Connected;
+        end.phase = Phase::New;
+        end.lost_at = None;
+        had_one
+    }
+
+    /// A path carries data between the two ends of one call.
+    pub fn carries(&self) -> bool {
+        self.has_path() && self.ends.iter().flatten().all(|end| end.phase != Phase::New)
+    }
+
+    fn has_path(&self) -> bool {
+        match &self.ends {
             [Some(a), Some(b)] => {
                 a.call == b.call
                     && a.described_at.is_some()
@@ -73,9 +107,15 @@ impl Transport {
                     && !a.no_path
                     && !b.no_path
                     && !self.network_down
+                    && self.found_after == self.moves
             }
             _ => false,
-        };
+        }
+    }
+
+    /// What each side notices at this tick.
+    pub fn tick(&mut self, now: Instant, rng: &mut Rng) -> Vec<(usize, CallId, PeerInput)> {
+        let path = self.has_path();
         let mut noticed = Vec::new();
         for (side, end) in self.ends.iter_mut().enumerate() {
             let Some(end) = end else { continue };

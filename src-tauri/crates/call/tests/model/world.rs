@@ -28,6 +28,8 @@ pub struct Faults {
     pub repeats: bool,
     /// Peer connections and media fail, or never say a word.
     pub failures: bool,
+    /// Addresses vanish, so that only a restart finds a new path.
+    pub moves: bool,
     /// The other side says words to a ringing callee that open nothing (GOALS S1).
     pub forged: bool,
 }
@@ -77,6 +79,9 @@ enum Event {
         up: bool,
     },
     Restart,
+    Moves {
+        side: usize,
+    },
     User {
         side: usize,
     },
@@ -111,6 +116,37 @@ pub struct World {
     /// The last moment at which a signal of a call arrives in a direction.
     last: HashMap<(usize, bool, CallId), Instant>,
     ticking: bool,
+    /// Descriptions made so far, so that no two are the same.
+    descriptions: u64,
+    pub restarts_applied: u64,
+    pub in_band_ends: u64,
+    pub video_changes: u64,
+    pub signaling_lost: u64,
+}
+
+/// What the peer connections of the model say to each other in a re-offer or its answer.
+#[derive(Debug, Clone, Copy)]
+struct Described {
+    /// A restart, made when addresses had vanished so often.
+    moves: Option<u32>,
+    video: Direction,
+}
+
+impl Described {
+    fn write(self, number: u64) -> String {
+        let moves = self.moves.map_or("none".to_owned(), |moves| moves.to_string());
+        let (sends, receives) = (self.video.sends(), self.video.receives());
+        format!("again {number} {moves} {sends} {receives}")
+    }
+
+    /// `None` for the description of a first negotiation.
+    fn read(sdp: &str) -> Option<Self> {
+        let words: Vec<&str> = sdp.strip_prefix("again ")?.split(' ').collect();
+        Some(Self {
+            moves: words[1].parse().ok(),
+            video: Direction::of(words[2] == "true", words[3] == "true"),
+        })
+    }
 }
 
 fn user(side: usize) -> Party {
@@ -144,6 +180,11 @@ impl World {
             sequence: 0,
             last: HashMap::new(),
             ticking: false,
+            descriptions: 0,
+            restarts_applied: 0,
+            in_band_ends: 0,
+            video_changes: 0,
+            signaling_lost: 0,
             rng,
         };
         for side in 0..2 {
@@ -172,6 +213,13 @@ impl World {
         if self.faults.restarts {
             let at = moment(&mut self.rng);
             self.after(at, Event::Restart);
+        }
+        if self.faults.moves {
+            for _ in 0..=self.rng.below(3) {
+                let at = moment(&mut self.rng);
+                let side = self.rng.below(2) as usize;
+                self.after(at, Event::Moves { side });
+            }
         }
         if self.faults.forged {
             for _ in 0..20 {
@@ -281,6 +329,12 @@ impl World {
                     self.link_down(side, false);
                 }
             }
+            Event::Moves { side } => {
+                self.transport.moved();
+                if let Some(live) = self.sides[side].endpoint.snapshot() {
+                    self.peer(side, &live.call, 0, 1_000, PeerInput::NetworkChanged);
+                }
+            }
             Event::User { side } => self.user_acts(side),
             Event::Forgery { to } => self.forge(to),
             Event::Tick => {
@@ -309,6 +363,8 @@ impl World {
         }
         link.online = false;
         link.epoch += 1;
+        link.endpoint.handle_link(self.now, false);
+        self.perform(side);
         self.server.disconnected(self.now, side);
         let away = self.rng.ms(200, 20_000);
         self.after(away, Event::LinkUp { side });
@@ -320,9 +376,14 @@ impl World {
             return;
         }
         link.online = true;
+        link.endpoint.handle_link(self.now, true);
+        if !self.faults.basic {
+            link.endpoint.handle_live_calls(self.now, self.server.listed());
+        }
         for (_, signal) in std::mem::take(&mut link.unsure) {
             self.send(side, signal);
         }
+        self.perform(side);
         let deliveries = self.server.connected(self.now, side);
         self.deliver(deliveries);
     }
@@ -391,8 +452,10 @@ impl World {
                     self.transport.open(side, call.clone(), &mut self.rng);
                     self.describe(side, call, true);
                 }
-                Action::ApplyAnswer { call, .. } => {
-                    if self.fails(1) {
+                Action::ApplyAnswer { call, sdp, .. } => {
+                    if let Some(described) = Described::read(&sdp) {
+                        self.reanswered(side, &call, described);
+                    } else if self.fails(1) {
                         self.peer(side, &call, 0, 50, PeerInput::DescriptionFailed);
                     } else {
                         let delay = self.rng.ms(0, 50);
@@ -406,6 +469,24 @@ impl World {
                 }
                 Action::StopMedia { .. } => self.transport.close(side),
                 Action::SendSignal(signal) => self.send(side, signal),
+                Action::CreateReoffer { call, restart, video } => {
+                    let sdp = self.description(restart, video);
+                    self.peer(side, &call, 1, 200, PeerInput::LocalOffer { sdp });
+                }
+                Action::CreateReanswer {
+                    call,
+                    offer_sdp,
+                    send_video,
+                    ..
+                } => self.reanswer(side, call, &offer_sdp, send_video),
+                Action::SendInBand { call, reason, detail } => {
+                    if self.transport.carries() {
+                        self.in_band_ends += 1;
+                        self.peer(1 - side, &call, 1, 200, PeerInput::RemoteEnd { reason, detail });
+                    }
+                }
+                Action::VideoChanged { .. } => self.video_changes += 1,
+                Action::SignalingLost { .. } => self.signaling_lost += 1,
                 Action::AddCandidate { .. } | Action::Ring { .. } | Action::Ended { .. } => {}
             }
         }
@@ -418,11 +499,55 @@ impl World {
         self.keep_ticking();
     }
 
+    fn description(&mut self, restart: bool, video: Direction) -> String {
+        self.descriptions += 1;
+        let moves = restart.then(|| self.transport.moves());
+        Described { moves, video }.write(self.descriptions)
+    }
+
+    fn reanswer(&mut self, side: usize, call: CallId, offer_sdp: &str, send_video: bool) {
+        let offered = Described::read(offer_sdp).expect("only re-offers are answered again");
+        let sends = send_video && offered.video.receives();
+        let video = Direction::of(sends, offered.video.sends());
+        if let Some(moves) = offered.moves
+            && self.transport.restarts(side, &call, moves, false)
+        {
+            self.peer(side, &call, 0, 0, PeerInput::Checking);
+        }
+        self.descriptions += 1;
+        let answer = Described { video, ..offered };
+        let sdp = answer.write(self.descriptions);
+        let delay = self.rng.ms(1, 200);
+        let input = PeerInput::LocalAnswer { sdp };
+        let told = call.clone();
+        self.after(delay, Event::Peer { side, call, input });
+        let input = PeerInput::Negotiated { video };
+        self.after(
+            delay,
+            Event::Peer {
+                side,
+                call: told,
+                input,
+            },
+        );
+    }
+
+    fn reanswered(&mut self, side: usize, call: &CallId, answered: Described) {
+        if let Some(moves) = answered.moves {
+            self.restarts_applied += 1;
+            if self.transport.restarts(side, call, moves, true) {
+                self.peer(side, call, 0, 0, PeerInput::Checking);
+            }
+        }
+        let video = Direction::of(answered.video.receives(), answered.video.sends());
+        self.peer(side, call, 0, 50, PeerInput::Negotiated { video });
+    }
+
     /// The peer connection makes its description and finds its candidates.
     fn describe(&mut self, side: usize, call: CallId, answer: bool) {
         for number in 0..self.rng.below(4) {
             let candidate = Candidate {
-                candidate: number.to_string(),
+                candidate: format!("{number} typ {}", if number == 0 { "relay" } else { "host" }),
                 sdp_mid: Some("0".into()),
                 sdp_m_line_index: None,
                 username_fragment: None,
@@ -439,7 +564,8 @@ impl World {
             2 if self.faults.failures => self.peer(side, &call, 0, 500, PeerInput::MediaFailed),
             _ => {
                 let delay = self.rng.ms(1, 300);
-                let sdp = "sdp".to_string();
+                self.descriptions += 1;
+                let sdp = format!("first {}", self.descriptions);
                 let input = if answer {
                     let call = call.clone();
                     self.after(delay, Event::Described { side, call });
@@ -500,13 +626,15 @@ impl World {
             None if mood < 70 || self.sides[side].placed == 0 => {
                 let call = CallId::new(format!("c{:016x}", self.rng.next())).expect("a valid id");
                 let video = self.rng.chance(50);
+                let hides = self.rng.chance(30);
                 self.sides[side].placed += 1;
-                self.sides[side].audit.placed(&call, video);
+                self.sides[side].audit.placed(&call, video, hides);
                 Command::PlaceCall {
                     call,
                     to: user(1 - side),
                     video,
                     constraints: Constraints::default(),
+                    hide_addresses: hides,
                 }
             }
             None => return,
@@ -520,6 +648,14 @@ impl World {
                 }
                 (CallState::RingingIn, 60..70) => Command::Decline { call: live.call },
                 (CallState::RingingIn, 70..75) => Command::Busy { call: live.call },
+                (CallState::Connecting | CallState::Connected | CallState::Reconnecting, 0..25) => {
+                    let on = mood.is_multiple_of(2);
+                    if on {
+                        self.sides[side].audit.camera_asked(&live.call);
+                    }
+                    Command::SetCamera { call: live.call, on }
+                }
+                (CallState::Connected, 25..32) => Command::RestartIce { call: live.call },
                 (_, 75..90) => Command::HangUp { call: live.call },
                 _ => return,
             },

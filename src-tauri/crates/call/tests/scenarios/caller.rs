@@ -184,8 +184,8 @@ fn a_fatal_refusal_is_the_end_and_no_end_is_sent() {
         (RefusalCode::NotPermitted, EndCause::NotPermitted),
         (RefusalCode::BadSdp, EndCause::IncompatibleOffer),
         (RefusalCode::AlreadyInCall, EndCause::Busy),
-        (RefusalCode::RateLimited, EndCause::ServerProblem),
-        (RefusalCode::CallsUnsupported, EndCause::ServerProblem),
+        (RefusalCode::RateLimited, EndCause::RateLimited),
+        (RefusalCode::CallsUnsupported, EndCause::CallsUnsupported),
     ];
     for (code, cause) in table {
         let mut rig = Rig::calling("c", false);
@@ -210,7 +210,7 @@ fn a_refusal_that_is_not_fatal_ends_nothing() {
 fn a_fatal_refusal_without_a_call_means_the_offer_just_sent_and_no_other_call() {
     let nameless = || refused(None, RefusalCode::RateLimited, true, None);
     let mut rig = Rig::calling("c", false);
-    assert_eq!(ended(&rig.signal(nameless())).cause, EndCause::ServerProblem);
+    assert_eq!(ended(&rig.signal(nameless())).cause, EndCause::RateLimited);
     for mut rig in [Rig::connected("c"), Rig::ringing("c", false), Rig::new()] {
         assert_eq!(rig.signal(nameless()), []);
         assert_eq!(rig.endpoint.ignored(), 1);
@@ -289,6 +289,7 @@ fn a_user_calls_nobody_else_meanwhile_and_never_himself() {
         to,
         video: false,
         constraints: Constraints::default(),
+        hide_addresses: false,
     };
     let now = rig.now;
     assert_eq!(

@@ -50,13 +50,13 @@ fn an_answer_that_does_not_connect_in_thirty_seconds_ends_both_sides() {
 }
 
 #[test]
-fn a_lost_connection_that_returns_goes_on_with_the_same_call() {
+fn a_lost_connection_that_returns_at_once_is_left_alone() {
     let mut rig = Rig::connected("c");
     let since = rig.now;
     rig.pass(10);
     assert_eq!(rig.peer("c", PeerInput::Disconnected), []);
     assert_eq!(rig.state(), Some(CallState::Reconnecting));
-    rig.pass(29);
+    assert_eq!(rig.pass(2), []);
     rig.peer("c", PeerInput::Connected);
     let call = rig.endpoint.snapshot().expect("a live call");
     assert_eq!(
@@ -68,34 +68,41 @@ fn a_lost_connection_that_returns_goes_on_with_the_same_call() {
 
 #[test]
 fn a_lost_connection_that_stays_away_ends_the_call_after_thirty_seconds() {
-    let mut rig = Rig::connected("c");
-    rig.peer("c", PeerInput::Disconnected);
-    assert_eq!(rig.pass(29), []);
-    let actions = rig.pass(1);
-    let told = end("c", EndReason::NetworkError, Some(EndDetail::IceFailed));
-    assert_eq!(signals(&actions), [told]);
-    let end = ended(&actions);
-    assert_eq!((end.cause, end.by_us), (EndCause::ConnectionLost, true));
-    assert_eq!(end.duration, Duration::from_secs(30));
-    assert_idle(&rig);
+    for mut rig in [Rig::connected("c"), Rig::callee_connected("c")] {
+        rig.peer("c", PeerInput::Disconnected);
+        assert!(ends(&rig.pass(29)).is_empty());
+        let actions = rig.pass(1);
+        let told = end("c", EndReason::NetworkError, Some(EndDetail::IceFailed));
+        assert!(signals(&actions).contains(&told));
+        let end = ended(&actions);
+        assert_eq!((end.cause, end.by_us), (EndCause::ConnectionLost, true));
+        assert_eq!(end.duration, Duration::from_secs(30));
+        assert_idle(&rig);
+    }
 }
 
 #[test]
 fn a_second_loss_has_its_own_thirty_seconds() {
     let mut rig = Rig::connected("c");
     rig.peer("c", PeerInput::Disconnected);
-    rig.pass(20);
+    rig.pass(2);
     rig.peer("c", PeerInput::Connected);
     rig.peer("c", PeerInput::Disconnected);
-    assert_eq!(rig.pass(29), []);
+    assert!(ends(&rig.pass(29)).is_empty());
     assert_eq!(ended(&rig.pass(1)).cause, EndCause::ConnectionLost);
 }
 
 #[test]
-fn a_transport_that_failed_for_good_ends_the_call_at_once() {
-    for mut rig in [Rig::connecting("c"), Rig::connected("c")] {
-        let actions = rig.peer("c", PeerInput::Failed);
-        assert_eq!(ended(&actions).cause, EndCause::ConnectionLost);
+fn a_transport_that_failed_restarts_within_the_same_thirty_seconds() {
+    for (mut rig, left) in [(Rig::connecting("c"), 30), (Rig::connected("c"), 30)] {
+        let restart = Action::CreateReoffer {
+            call: id("c"),
+            restart: true,
+            video: Direction::Inactive,
+        };
+        assert_eq!(rig.peer("c", PeerInput::Failed), [restart]);
+        assert!(ends(&rig.pass(left - 1)).is_empty());
+        assert_eq!(ended(&rig.pass(1)).cause, EndCause::ConnectionLost);
         assert_idle(&rig);
     }
 }

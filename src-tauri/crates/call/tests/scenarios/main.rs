@@ -4,5 +4,8 @@ mod callee;
 mod caller;
 mod connection;
 mod glare;
+mod recovery;
+mod renegotiation;
 mod rig;
 mod stray;
+mod tables;

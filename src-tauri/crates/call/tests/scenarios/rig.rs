@@ -68,6 +68,7 @@ pub fn refused(call: Option<&str>, code: RefusalCode, fatal: bool, winner: Optio
             fatal,
             text: "no".into(),
             winner: winner.map(id),
+            retry_after: None,
         },
     }
 }
@@ -111,6 +112,7 @@ impl Rig {
             to: user(2),
             video,
             constraints: Constraints::default(),
+            hide_addresses: false,
         })
     }
 
@@ -170,6 +172,18 @@ impl Rig {
         all
     }
 
+    /// Signaling goes down or comes back.
+    pub fn link(&mut self, up: bool) -> Vec<Action> {
+        self.endpoint.handle_link(self.now, up);
+        self.actions()
+    }
+
+    /// The server lists the calls it holds for this user.
+    pub fn listed(&mut self, calls: Vec<ListedCall>) -> Vec<Action> {
+        self.endpoint.handle_live_calls(self.now, calls);
+        self.actions()
+    }
+
     pub fn state(&self) -> Option<CallState> {
         self.endpoint.snapshot().map(|call| call.state)
     }
@@ -203,6 +217,13 @@ impl Rig {
         rig
     }
 
+    /// Is the callee of a connected call.
+    pub fn callee_connected(call: &str) -> Self {
+        let mut rig = Self::answered(call);
+        rig.peer(call, PeerInput::Connected);
+        rig
+    }
+
     /// Is the callee that accepted and sent its answer.
     pub fn answered(call: &str) -> Self {
         let mut rig = Self::ringing(call, false);
@@ -220,6 +241,17 @@ pub fn ended(actions: &[Action]) -> CallEnd {
         Some(Action::Ended { end, .. }) => end.clone(),
         other => panic!("the end is not the last action but {other:?}"),
     }
+}
+
+/// How calls end among these actions.
+pub fn ends(actions: &[Action]) -> Vec<CallEnd> {
+    actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Ended { end, .. } => Some(end.clone()),
+            _ => None,
+        })
+        .collect()
 }
 
 pub fn signals(actions: &[Action]) -> Vec<Signal> {
