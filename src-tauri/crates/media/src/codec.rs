@@ -1,9 +1,13 @@
 //! The seams for codecs.
 
 pub mod opus;
+mod sound;
 pub mod vpx;
+pub mod waveform;
 
-use crate::units::{Bitrate, Resolution};
+pub use sound::{SoundCodec, UnknownSoundCodec};
+
+use crate::units::{Bitrate, Resolution, SampleRate};
 use crate::video::VideoFrame;
 use bytes::Bytes;
 
@@ -21,9 +25,28 @@ pub enum CodecError {
     Failed { codec: &'static str, why: String },
 }
 
-/// Encodes mono 48 kHz frames.
+/// What a packet holds, known without decoding it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PacketContent {
+    /// Samples that decoding gives.
+    pub samples: u32,
+    /// Samples right before this packet that its in-band FEC rebuilds; 0 without.
+    pub protects: u32,
+    /// Samples before this packet that its deep redundancy rebuilds; 0 without.
+    pub rebuilds: u32,
+    /// The sender is silent from here on, and sends nothing until it has something to say (DTX).
+    pub rests: bool,
+}
+
+/// Encodes frames of 48 kHz.
 pub trait AudioEncoder: Send {
-    /// Encodes one frame (960 samples = 20 ms).
+    /// RTP ticks per second; not always the rate that is sampled inside (G.722, RFC 3551 §4.5.2).
+    fn clock_rate(&self) -> SampleRate;
+    /// Samples per channel of one frame.
+    fn frame_samples(&self) -> usize;
+    /// Channels of the interleaved samples.
+    fn channels(&self) -> u16;
+    /// Encodes one frame; empty when it is silence that need not be sent.
     fn encode(&mut self, samples: &[f32]) -> Result<Bytes, CodecError>;
     fn set_bitrate(&mut self, bitrate: Bitrate) -> Result<(), CodecError>;
     /// Expected loss as a fraction 0..1; sets how much protection the frames carry.
@@ -32,8 +55,10 @@ pub trait AudioEncoder: Send {
 
 /// Decodes to mono 48 kHz.
 pub trait AudioDecoder: Send {
-    /// Tells how many samples a packet holds without decoding it; an error when it is no packet of this codec.
-    fn samples_of(&self, payload: &[u8]) -> Result<usize, CodecError>;
+    /// RTP ticks per second; divides 48000.
+    fn clock_rate(&self) -> SampleRate;
+    /// Tells what a packet holds without decoding it; an error when it is no packet of this codec.
+    fn inspect(&mut self, payload: &[u8]) -> Result<PacketContent, CodecError>;
     /// Appends the samples of one packet; returns how many.
     fn decode(&mut self, payload: &[u8], out: &mut Vec<f32>) -> Result<usize, CodecError>;
     /// Appends what the packet after a lost one says of the lost one (in-band FEC). `samples` is the length of the hole.
@@ -43,10 +68,16 @@ pub trait AudioDecoder: Send {
         samples: usize,
         out: &mut Vec<f32>,
     ) -> Result<usize, CodecError>;
+    /// Appends what the deep redundancy of a later packet says of the `samples` that begin `before` samples before it.
+    fn rebuild(
+        &mut self,
+        later_payload: &[u8],
+        before: usize,
+        samples: usize,
+        out: &mut Vec<f32>,
+    ) -> Result<usize, CodecError>;
     /// Appends `samples` made up from what came before.
     fn conceal(&mut self, samples: usize, out: &mut Vec<f32>) -> Result<usize, CodecError>;
-    /// Whether this payload carries protection for the packet before it.
-    fn has_recovery(&self, payload: &[u8]) -> bool;
 }
 
 /// One encoded picture.

@@ -1,5 +1,6 @@
 //! What passes between a pipeline and the peer connection.
 
+use crate::codec::SoundCodec;
 use crate::units::{RtpTime, SequenceNumber};
 use bytes::Bytes;
 use std::time::Instant;
@@ -26,5 +27,7 @@ pub struct ReceivedPacket {
     /// RTP marker bit: last packet of a picture; first packet after silence for sound.
     pub marker: bool,
     pub ssrc: u32,
+    /// Sound only, and only when the sender may change it: the codec of the payload.
+    pub codec: Option<SoundCodec>,
     pub arrived_at: Instant,
 }

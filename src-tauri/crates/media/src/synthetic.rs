@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod devices;
 pub mod echo_audio;
+mod echo_recorder;
 pub mod echo_video;
 pub mod pattern;
 pub mod pattern_probe;

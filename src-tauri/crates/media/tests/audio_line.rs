@@ -70,7 +70,38 @@ fn lost_speech_is_mostly_recovered_from_the_packet_after_it() {
 }
 
 #[test]
-fn loss_without_protection_is_concealed_without_gaps() {
+fn heavy_loss_leaves_little_to_make_up_at_forty_kilobits() {
+    // Losses in bursts of three on average are the last.
+    for (loss, stay, most_concealed) in [
+        (0.1, 0.1, 0.01),
+        (0.2, 0.2, 0.01),
+        (0.3, 0.3, 0.03),
+        (0.4, 0.4, 0.07),
+        (0.2, 0.667, 0.07),
+    ] {
+        let mut random = Seeded(11);
+        let line = Line {
+            said: Said::Speech,
+            bitrate: Bitrate::from_kbps(40),
+            expected_loss: loss as f32,
+            time: Duration::from_secs(40),
+        };
+        let enter = loss * (1.0 - stay) / (1.0 - loss);
+        let mut lost = false;
+        let (_, stats) = line.run(&mut |_| {
+            lost = random.next() < if lost { stay } else { enter };
+            (!lost).then_some(ms(20))
+        });
+        let stats = stats.buffer;
+        let share = stats.concealed_samples as f64 / stats.total_samples_received as f64;
+        assert!(share <= most_concealed, "{loss} {stay}: {share:.4} {stats:?}");
+        assert!(stats.packets_lost as f64 > 1_900.0 * loss * 0.8, "{stats:?}");
+        assert!(stats.dred_frames > 30, "{stats:?}");
+    }
+}
+
+#[test]
+fn loss_without_protection_is_concealed_nearly_without_gaps() {
     let mut random = Seeded(6);
     let (heard, stats) = Line::default().run(&mut |_| (random.next() >= 0.03).then_some(ms(20)));
     assert!(
@@ -78,7 +109,7 @@ fn loss_without_protection_is_concealed_without_gaps() {
         "{stats:?}"
     );
     assert!(stats.buffer.concealment_events > 10, "{stats:?}");
-    assert_eq!(heard.gaps, 0, "{heard:?}");
+    assert!(heard.gap_time <= ms(20), "{heard:?}");
 }
 
 #[test]
@@ -103,7 +134,7 @@ fn a_jittery_network_is_smoothed_after_some_seconds() {
 fn an_outage_is_heard_as_a_gap_and_the_sound_comes_back() {
     // A second and a half is lost.
     let (heard, stats) = Line::default().run(&mut |n| (!(400..475).contains(&n)).then_some(ms(20)));
-    // Opus makes the tone up for a while and then noise around it, so where the gap begins is open.
+    // What is made up fades in the first half second, so where the gap begins is open.
     assert!(heard.gaps >= 1, "{heard:?}");
     assert!(
         heard.gap_time > ms(400) && heard.gap_time < ms(1_700),
@@ -113,7 +144,10 @@ fn an_outage_is_heard_as_a_gap_and_the_sound_comes_back() {
         (stats.buffer.packets_lost, stats.buffer.concealed_samples),
         (75, 48_000)
     );
-    assert_eq!(stats.silent_concealed_samples, 0, "a tone is made up as a tone");
+    assert!(
+        (16_000..32_000).contains(&stats.silent_concealed_samples),
+        "{stats:?}"
+    );
     assert!((1..=2).contains(&heard.clicks_lost), "{heard:?}");
 }
 

@@ -3,7 +3,8 @@
 mod audio_support;
 
 use ahoy_media::audio::{AudioCapture, AudioPlayout, CaptureSettings};
-use ahoy_media::codec::opus::{OpusDecoder, OpusEncoder};
+use ahoy_media::codec::SoundCodec;
+use ahoy_media::codec::opus::OpusEncoder;
 use ahoy_media::device::{AudioFormat, AudioSink, AudioSource, DeviceError, DeviceKind};
 use ahoy_media::jitter_buffer::JitterBufferSettings;
 use ahoy_media::packet::EncodedFrame;
@@ -28,10 +29,6 @@ fn settings() -> CaptureSettings {
 
 fn encoder() -> Box<OpusEncoder> {
     Box::new(OpusEncoder::new(Bitrate::from_kbps(32)).expect("encoder"))
-}
-
-fn decoder() -> Box<OpusDecoder> {
-    Box::new(OpusDecoder::new().expect("decoder"))
 }
 
 fn capture(source: Box<dyn AudioSource>) -> (AudioCapture, Receiver<EncodedFrame>, Receiver<DeviceError>) {
@@ -103,7 +100,7 @@ fn a_tone_goes_through_both_threads_in_real_time() {
     let (probe, reader) = AudioProbe::new(clock);
     let playout = AudioPlayout::start(
         Box::new(probe),
-        decoder(),
+        SoundCodec::Opus,
         JitterBufferSettings::default(),
         |_| {},
     )
@@ -192,7 +189,7 @@ fn a_lost_speaker_is_reported_once_and_another_takes_over() {
     let (failed_tx, failed) = channel();
     let playout = AudioPlayout::start(
         Box::new(Unplugged),
-        decoder(),
+        SoundCodec::Opus,
         JitterBufferSettings::default(),
         move |error| {
             failed_tx.send(error).ok();
@@ -229,7 +226,7 @@ fn a_lost_speaker_is_reported_once_and_another_takes_over() {
 fn packets_beyond_the_queue_are_dropped_and_counted_after_the_end() {
     let playout = AudioPlayout::start(
         Box::new(SilentSpeaker::new()),
-        decoder(),
+        SoundCodec::Opus,
         JitterBufferSettings::default(),
         |_| {},
     )

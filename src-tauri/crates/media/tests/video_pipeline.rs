@@ -98,6 +98,7 @@ impl Packetizer {
                     rtp_time: frame.rtp_time,
                     marker: index + 1 == count,
                     ssrc: 1,
+                    codec: None,
                     arrived_at: Instant::now(),
                 }
             })

@@ -3,16 +3,20 @@
 //! [`CapturePipeline`] is what happens to the sound; [`AudioCapture`] is the thread that feeds it every 5 ms. Neither
 //! knows where the frames go.
 
+mod expected_loss;
 mod pipeline;
 
 pub use pipeline::CapturePipeline;
 
+use crate::audio::render_tap::RenderFeed;
+use crate::audio::voice::VoiceSettings;
 use crate::codec::AudioEncoder;
 use crate::device::{AudioSource, DeviceError, DeviceKind};
 use crate::packet::EncodedFrame;
 use crate::synthetic::silence::SilentMicrophone;
 use crate::thread::OwnedThread;
 use crate::units::{Bitrate, RtpTime};
+use expected_loss::ExpectedLoss;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -47,8 +51,14 @@ pub struct AudioOutStats {
     /// Fraction 0..1.
     pub expected_loss: f32,
     pub muted: bool,
-    /// Seconds spent encoding, summed over all frames.
+    /// Seconds spent cleaning and encoding, summed over all frames.
     pub total_encode_time: f64,
+    /// How often somebody spoke while muted and should be told; each step is one reminder.
+    pub muted_speech_noticed: u64,
+    /// The microphone runs and gives nothing.
+    pub microphone_silent: bool,
+    /// How often voice processing failed and began anew.
+    pub voice_restarts: u32,
     pub first_sent_at: Option<Instant>,
 }
 
@@ -65,6 +75,8 @@ struct Shared {
     muted: bool,
     bitrate: Option<Bitrate>,
     expected_loss: Option<f32>,
+    voice: Option<VoiceSettings>,
+    played: Option<RenderFeed>,
     /// Newest wins.
     source: Option<Box<dyn AudioSource>>,
     stats: AudioOutStats,
@@ -108,6 +120,7 @@ impl AudioCapture {
             pipeline,
             samples: Vec::with_capacity(MOST_SAMPLES),
             last_samples: None,
+            expected_loss: ExpectedLoss::default(),
             stats,
             shared: Arc::clone(&shared),
             frames,
@@ -131,9 +144,19 @@ impl AudioCapture {
         self.lock().bitrate = Some(bitrate);
     }
 
-    /// Tells the encoder what fraction 0..1 of packets is being lost.
+    /// Tells what fraction 0..1 of packets the far side reports as lost; the encoder hears it smoothed.
     pub fn set_expected_loss(&self, fraction: f32) {
         self.lock().expected_loss = Some(fraction);
+    }
+
+    /// Switches echo cancellation, noise suppression, gain control and high-pass; all are off at first.
+    pub fn set_voice(&self, settings: VoiceSettings) {
+        self.lock().voice = Some(settings);
+    }
+
+    /// Hears from now on what a playout plays: the other end goes to `AudioPlayout::set_render_tap`.
+    pub fn set_played(&self, played: RenderFeed) {
+        self.lock().played = Some(played);
     }
 
     /// Goes over to another microphone within a tick; the old one is closed on the thread.
@@ -160,6 +183,7 @@ struct Running<F, E> {
     pipeline: CapturePipeline,
     samples: Vec<f32>,
     last_samples: Option<Instant>,
+    expected_loss: ExpectedLoss,
     stats: AudioOutStats,
     shared: Arc<Mutex<Shared>>,
     frames: F,
@@ -185,7 +209,7 @@ impl<F: FnMut(EncodedFrame) -> bool, E: FnMut(DeviceError)> Running<F, E> {
     }
 
     fn follow_owner(&mut self, now: Instant) {
-        let (source, bitrate, expected_loss) = {
+        let (source, bitrate, expected_loss, voice, played) = {
             let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
             self.stats.muted = shared.muted;
             shared.stats = self.stats;
@@ -193,8 +217,16 @@ impl<F: FnMut(EncodedFrame) -> bool, E: FnMut(DeviceError)> Running<F, E> {
                 shared.source.take(),
                 shared.bitrate.take(),
                 shared.expected_loss.take(),
+                shared.voice.take(),
+                shared.played.take(),
             )
         };
+        if let Some(settings) = voice {
+            self.pipeline.set_voice(settings);
+        }
+        if let Some(played) = played {
+            self.pipeline.set_played(played);
+        }
         self.pipeline.set_muted(self.stats.muted);
         if let Some(bitrate) = bitrate {
             match self.pipeline.set_bitrate(bitrate) {
@@ -203,6 +235,7 @@ impl<F: FnMut(EncodedFrame) -> bool, E: FnMut(DeviceError)> Running<F, E> {
             }
         }
         if let Some(fraction) = expected_loss {
+            let fraction = self.expected_loss.report(fraction, now);
             match self.pipeline.set_expected_loss(fraction) {
                 Ok(()) => self.stats.expected_loss = fraction,
                 Err(error) => tracing::warn!(%error, "expected loss is not changed"),
@@ -224,10 +257,12 @@ impl<F: FnMut(EncodedFrame) -> bool, E: FnMut(DeviceError)> Running<F, E> {
         self.pipeline
             .set_format(silence.format())
             .expect("mono 48 kHz needs no conversion");
-        self.source = Box::new(silence);
+        let stopped = std::mem::replace(&mut self.source, Box::new(silence));
         self.last_samples = None;
         tracing::info!(%error, "microphone stopped, silence is sent");
         (self.failed)(error);
+        // Last, because a driver that hangs takes its time to close.
+        drop(stopped);
     }
 
     fn send_frames(&mut self) {
@@ -249,6 +284,9 @@ impl<F: FnMut(EncodedFrame) -> bool, E: FnMut(DeviceError)> Running<F, E> {
                 Err(error) => tracing::warn!(%error, "a frame is left out"),
             }
         }
+        self.stats.muted_speech_noticed = self.pipeline.muted_speech_noticed();
+        self.stats.microphone_silent = self.pipeline.signal_is_gone();
+        self.stats.voice_restarts = self.pipeline.voice_restarts();
         self.stats.captured_level = self.pipeline.captured_level().rms;
         self.stats.audio_level = self.pipeline.sent_level().rms;
     }

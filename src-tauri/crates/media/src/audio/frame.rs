@@ -36,15 +36,19 @@ pub fn spread_to_channels(mono: &[f32], channels: u16, interleaved: &mut Vec<f32
 /// Cuts a stream of mono 48 kHz samples into frames and knows when each was captured.
 #[derive(Debug)]
 pub struct FrameCutter {
+    /// Samples of one frame.
+    size: usize,
     pending: Vec<f32>,
     /// The moment after the last pending sample.
     end: Option<Instant>,
 }
 
 impl FrameCutter {
-    pub fn new() -> Self {
+    /// `size`: samples of one frame.
+    pub fn new(size: usize) -> Self {
         // A read is at most 100 ms; with a remainder below one frame nothing grows later.
         Self {
+            size,
             pending: Vec::with_capacity(8 * FRAME_SAMPLES),
             end: None,
         }
@@ -60,21 +64,15 @@ impl FrameCutter {
 
     /// Moves the next whole frame to `frame` (emptied first) and returns when its first sample was captured.
     pub fn cut(&mut self, frame: &mut Vec<f32>) -> Option<Instant> {
-        if self.pending.len() < FRAME_SAMPLES {
+        if self.pending.len() < self.size {
             return None;
         }
         let end = self.end?;
         let age = SampleRate::HZ_48000.time_of(self.pending.len());
         frame.clear();
-        frame.extend_from_slice(&self.pending[..FRAME_SAMPLES]);
-        self.pending.drain(..FRAME_SAMPLES);
+        frame.extend_from_slice(&self.pending[..self.size]);
+        self.pending.drain(..self.size);
         Some(end.checked_sub(age).unwrap_or(end))
-    }
-}
-
-impl Default for FrameCutter {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -95,7 +93,7 @@ mod tests {
     #[test]
     fn a_frame_was_captured_when_its_first_sample_was() {
         let start = Instant::now();
-        let mut cutter = FrameCutter::new();
+        let mut cutter = FrameCutter::new(FRAME_SAMPLES);
         let mut frame = Vec::new();
         for step in 1..=5 {
             cutter.push(&[0.0; 480], start + Duration::from_millis(10 * step));

@@ -8,7 +8,8 @@ mod pipeline;
 
 pub use pipeline::PlayoutPipeline;
 
-use crate::codec::AudioDecoder;
+use crate::audio::render_tap::RenderTap;
+use crate::codec::SoundCodec;
 use crate::device::{AudioSink, DeviceError, DeviceKind};
 use crate::jitter_buffer::{JitterBufferCounters, JitterBufferSettings};
 use crate::packet::ReceivedPacket;
@@ -50,6 +51,8 @@ pub struct AudioInStats {
     /// Seconds spent decoding, summed.
     pub total_decode_time: f64,
     pub first_received_at: Option<Instant>,
+    /// What came last, once something came.
+    pub codec: Option<SoundCodec>,
     /// When the first decoded sound was given to the speaker.
     pub first_played_at: Option<Instant>,
 }
@@ -85,6 +88,7 @@ pub struct AudioPlayout {
 struct Shared {
     /// Newest wins.
     sink: Option<Box<dyn AudioSink>>,
+    tap: Option<RenderTap>,
     stats: AudioInStats,
 }
 
@@ -100,14 +104,16 @@ impl AudioPlayout {
     /// Starts `audio-rx`. `failed` hears of a speaker that stopped; sound is dropped at the pace of the clock until
     /// [`replace_sink`](Self::replace_sink).
     ///
-    /// Errors: the format of the sink cannot be used, or there is no thread.
+    /// Errors: the format of the sink cannot be used, the codec fails, or there is no thread.
     pub fn start(
         sink: Box<dyn AudioSink>,
-        decoder: Box<dyn AudioDecoder>,
+        codec: SoundCodec,
         settings: JitterBufferSettings,
         failed: impl FnMut(DeviceError) + Send + 'static,
     ) -> Result<Self, DeviceError> {
-        let pipeline = PlayoutPipeline::new(sink.format(), decoder, settings).map_err(unusable)?;
+        let decoder = codec.decoder().map_err(unusable)?;
+        let mut pipeline = PlayoutPipeline::new(sink.format(), decoder, settings).map_err(unusable)?;
+        pipeline.set_codec(codec);
         let (tx, rx) = sync_channel(INLET_CAPACITY);
         let overflowed = Arc::new(AtomicU64::new(0));
         let shared = Arc::new(Mutex::new(Shared::default()));
@@ -115,6 +121,7 @@ impl AudioPlayout {
             sink,
             pipeline,
             fill: FillTarget::new(),
+            tap: None,
             samples: Vec::with_capacity(MOST_SAMPLES),
             rx,
             overflowed: Arc::clone(&overflowed),
@@ -142,6 +149,11 @@ impl AudioPlayout {
         let _unused = self.lock().sink.replace(sink);
     }
 
+    /// Tells from now on what is played to whoever has the other end, for echo cancellation.
+    pub fn set_render_tap(&self, tap: RenderTap) {
+        self.lock().tap = Some(tap);
+    }
+
     pub fn stats(&self) -> AudioInStats {
         self.lock().stats
     }
@@ -159,6 +171,7 @@ struct Running<E> {
     sink: Box<dyn AudioSink>,
     pipeline: PlayoutPipeline,
     fill: FillTarget,
+    tap: Option<RenderTap>,
     samples: Vec<f32>,
     rx: Receiver<ReceivedPacket>,
     overflowed: Arc<AtomicU64>,
@@ -172,12 +185,13 @@ impl<E: FnMut(DeviceError)> Running<E> {
         while let Ok(packet) = self.rx.try_recv() {
             self.pipeline.handle_packet(packet);
         }
-        let replacement = self
-            .shared
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .sink
-            .take();
+        let (replacement, tap) = {
+            let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+            (shared.sink.take(), shared.tap.take())
+        };
+        if tap.is_some() {
+            self.tap = tap;
+        }
         if let Some(sink) = replacement {
             match self.pipeline.set_format(sink.format()) {
                 Ok(()) => self.use_sink(sink),
@@ -214,6 +228,9 @@ impl<E: FnMut(DeviceError)> Running<E> {
             let before = Instant::now();
             written += self.pipeline.pull(now, &mut self.samples);
             self.decode_time += before.elapsed();
+            if let Some(tap) = &mut self.tap {
+                tap.push(self.pipeline.played(), queued);
+            }
             self.sink.write(now, &self.samples)?;
             queued = rate.time_of(self.sink.queued(now)?);
         }

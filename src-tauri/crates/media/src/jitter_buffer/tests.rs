@@ -1,19 +1,40 @@
 use super::*;
-use crate::units::SequenceNumber;
+use crate::units::{RtpTime, SequenceNumber};
 use proptest::prelude::*;
+
+mod traces;
 
 const FRAME: Duration = Duration::from_millis(20);
 const PLAIN: PacketContent = PacketContent {
     samples: 960,
     protects: 0,
+    rebuilds: 0,
+    rests: false,
 };
 const PROTECTED: PacketContent = PacketContent {
-    samples: 960,
     protects: 960,
+    ..PLAIN
+};
+const DEEP: PacketContent = PacketContent {
+    rebuilds: 10 * 960,
+    ..PROTECTED
 };
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
+}
+
+fn buffer() -> JitterBuffer {
+    JitterBuffer::new(JitterBufferSettings::default(), SampleRate::HZ_48000)
+}
+
+fn fixed(delay: Duration) -> JitterBuffer {
+    let settings = JitterBufferSettings {
+        initial: delay,
+        least: delay,
+        most: ms(400),
+    };
+    JitterBuffer::new(settings, SampleRate::HZ_48000)
 }
 
 /// The n-th packet of a stream that begins just before both counters wrap; its payload is its number.
@@ -24,6 +45,7 @@ fn packet(n: u32, arrived_at: Instant) -> ReceivedPacket {
         rtp_time: RtpTime::new(n.wrapping_mul(960).wrapping_add(u32::MAX - 5_000)),
         marker: false,
         ssrc: 1,
+        codec: None,
         arrived_at,
     }
 }
@@ -32,23 +54,69 @@ fn number(payload: &Bytes) -> u32 {
     u32::from_be_bytes(payload[..].try_into().expect("four bytes"))
 }
 
-/// Inserts packets at their times and pulls every 20 ms from 5 ms after the start on.
+/// Samples that a stretch moves here: a pitch of 200 Hz.
+const PERIOD: u32 = 240;
+
+fn samples_of(pull: &Pull) -> u32 {
+    match &pull.playout {
+        Playout::Silence => 240,
+        Playout::Decode(_) => 960,
+        Playout::Recover { samples, .. }
+        | Playout::Rebuild { samples, .. }
+        | Playout::Conceal { samples }
+        | Playout::Rest { samples } => *samples,
+    }
+}
+
+/// A speaker that pulls when it has played what it got, from 5 ms after the start on, and stretches every frame that
+/// it is told to.
+struct Speaker<'a> {
+    buffer: &'a mut JitterBuffer,
+    start: Instant,
+    played_until: Duration,
+}
+
+impl Speaker<'_> {
+    fn pull(&mut self) -> (Duration, Playout) {
+        let at = self.played_until;
+        let pull = self.buffer.pull(self.start + at);
+        let mut samples = samples_of(&pull);
+        match pull.pace {
+            Pace::Even => {}
+            Pace::Faster | Pace::Hurried => {
+                samples -= PERIOD;
+                self.buffer.stretched(-i64::from(PERIOD));
+            }
+            Pace::Slower => {
+                samples += PERIOD;
+                self.buffer.stretched(i64::from(PERIOD));
+            }
+        }
+        self.played_until += SampleRate::HZ_48000.time_of(samples as usize);
+        (at, pull.playout)
+    }
+}
+
+/// Inserts packets at their times and plays for so long; every answer with the moment it was given.
 fn run(
     buffer: &mut JitterBuffer,
     mut arrivals: Vec<(Duration, ReceivedPacket, PacketContent)>,
     time: Duration,
-) -> Vec<Playout> {
+) -> Vec<(Duration, Playout)> {
     arrivals.sort_by_key(|(at, _, _)| *at);
     let start = arrivals[0].1.arrived_at - arrivals[0].0;
     let mut waiting = arrivals.into_iter().peekable();
     let mut playouts = Vec::new();
-    let mut at = ms(5);
-    while at <= time {
-        while let Some((_, packet, content)) = waiting.next_if(|(due, _, _)| *due <= at) {
-            buffer.insert(packet, content);
+    let mut speaker = Speaker {
+        buffer,
+        start,
+        played_until: ms(5),
+    };
+    while speaker.played_until <= time {
+        while let Some((_, packet, content)) = waiting.next_if(|(due, _, _)| *due <= speaker.played_until) {
+            speaker.buffer.insert(packet, content);
         }
-        playouts.push(buffer.pull(start + at));
-        at += FRAME;
+        playouts.push(speaker.pull());
     }
     playouts
 }
@@ -68,38 +136,54 @@ fn stream(
         .collect()
 }
 
-fn played(playouts: &[Playout]) -> Vec<u32> {
-    let mut numbers = Vec::new();
-    for playout in playouts {
-        match playout {
-            Playout::Decode(payload) => numbers.push(number(payload)),
-            Playout::Merge(first, second) => numbers.extend([number(first), number(second)]),
-            Playout::Silence | Playout::Recover { .. } | Playout::Conceal { .. } => {}
-        }
-    }
-    numbers
+fn played(playouts: &[(Duration, Playout)]) -> Vec<u32> {
+    playouts
+        .iter()
+        .filter_map(|(_, playout)| match playout {
+            Playout::Decode(payload) => Some(number(payload)),
+            Playout::Silence
+            | Playout::Recover { .. }
+            | Playout::Rebuild { .. }
+            | Playout::Conceal { .. }
+            | Playout::Rest { .. } => None,
+        })
+        .collect()
+}
+
+/// What lies between two packets.
+fn between(playouts: &[(Duration, Playout)], first: u32, second: u32) -> Vec<Playout> {
+    let place = |wanted: u32| {
+        let is_it = |p: &(Duration, Playout)| matches!(&p.1, Playout::Decode(b) if number(b) == wanted);
+        playouts.iter().position(is_it).expect("was played")
+    };
+    playouts[place(first) + 1..place(second)]
+        .iter()
+        .map(|(_, playout)| playout.clone())
+        .collect()
 }
 
 #[test]
 fn an_empty_buffer_plays_silence() {
-    let mut buffer = JitterBuffer::new(JitterBufferSettings::default());
-    assert_eq!(buffer.pull(Instant::now()), Playout::Silence);
+    let mut buffer = buffer();
+    assert_eq!(buffer.pull(Instant::now()), Pull::SILENCE);
     assert_eq!(buffer.counters(), JitterBufferCounters::default());
 }
 
 #[test]
-fn a_calm_stream_plays_whole_after_the_target_delay() {
-    let mut buffer = JitterBuffer::new(JitterBufferSettings::default());
-    let playouts = run(&mut buffer, stream(0..100, PLAIN, |_| ms(0)), ms(2_000));
-    let silent = playouts.iter().take_while(|p| **p == Playout::Silence).count();
-    assert_eq!(silent, 2, "5 and 25 ms are before the target of 40");
-    assert!(
-        playouts[silent..].iter().all(|p| matches!(p, Playout::Decode(_))),
-        "{playouts:?}"
-    );
-    assert_eq!(played(&playouts), (0..98).collect::<Vec<_>>());
+fn a_calm_stream_begins_after_the_initial_delay_and_comes_down_to_one_frame() {
+    let mut buffer = buffer();
+    let arrivals = stream(0..500, PLAIN, |_| ms(0));
+    let start = arrivals[0].1.arrived_at;
+    let playouts = run(&mut buffer, arrivals, ms(9_900));
+    let (first, _) = playouts
+        .iter()
+        .find(|(_, p)| *p != Playout::Silence)
+        .expect("it plays");
+    assert_eq!(*first, ms(40));
+    let numbers = played(&playouts);
+    assert_eq!(numbers, (0..numbers.len() as u32).collect::<Vec<_>>());
     let counters = buffer.counters();
-    assert_eq!(counters.packets_received, 100);
+    assert_eq!(counters.packets_received, 495);
     assert_eq!(
         (
             counters.packets_lost,
@@ -108,9 +192,10 @@ fn a_calm_stream_plays_whole_after_the_target_delay() {
         ),
         (0, 0, 0)
     );
-    assert_eq!(counters.jitter_buffer_emitted_count, 98 * 960);
+    let delay = buffer.current_delay(start + ms(9_900));
+    assert!(delay <= ms(36), "{delay:?}");
     let mean = counters.jitter_buffer_delay / counters.jitter_buffer_emitted_count as f64;
-    assert!((mean - 0.045).abs() < 0.001, "each waited 45 ms: {mean}");
+    assert!((0.020..0.040).contains(&mean), "{mean}");
 }
 
 #[test]
@@ -122,34 +207,30 @@ fn reordered_and_doubled_packets_play_once_in_order() {
         .map(|(at, p, c)| (*at + ms(7), p.clone(), *c))
         .collect();
     arrivals.extend(doubles);
-    let mut buffer = JitterBuffer::new(JitterBufferSettings {
-        initial: ms(60),
-        least: ms(60),
-        most: ms(400),
-    });
-    let playouts = run(&mut buffer, arrivals, ms(4_000));
+    let mut buffer = fixed(ms(60));
+    let playouts = run(&mut buffer, arrivals, ms(4_050));
     let numbers = played(&playouts);
     assert_eq!(numbers, (0..numbers.len() as u32).collect::<Vec<_>>());
     let counters = buffer.counters();
-    assert_eq!(
-        (
-            counters.packets_duplicated,
-            counters.packets_lost,
-            counters.concealed_samples
-        ),
-        (66, 0, 0)
-    );
+    assert_eq!((counters.packets_duplicated, counters.packets_lost), (67, 0));
 }
 
 #[test]
-fn a_lost_packet_is_concealed_once() {
-    let mut buffer = JitterBuffer::new(JitterBufferSettings::default());
+fn a_lost_packet_is_concealed_for_its_own_time() {
+    let mut buffer = fixed(ms(60));
     let playouts = run(
         &mut buffer,
         stream((0..50).filter(|n| *n != 20), PLAIN, |_| ms(0)),
         ms(900),
     );
-    assert_eq!(playouts[22], Playout::Conceal { samples: 960 });
+    let made = between(&playouts, 19, 21);
+    assert_eq!(
+        made,
+        [
+            Playout::Conceal { samples: 480 },
+            Playout::Conceal { samples: 480 }
+        ]
+    );
     let counters = buffer.counters();
     assert_eq!(
         (
@@ -159,51 +240,101 @@ fn a_lost_packet_is_concealed_once() {
         ),
         (1, 960, 1)
     );
-    assert_eq!(
-        counters.total_samples_received,
-        counters.jitter_buffer_emitted_count + 960
-    );
 }
 
 #[test]
-fn the_last_lost_frame_of_a_hole_is_rebuilt_from_the_packet_after_it() {
-    let mut buffer = JitterBuffer::new(JitterBufferSettings {
-        initial: ms(80),
-        least: ms(80),
-        most: ms(400),
-    });
+fn a_hole_is_rebuilt_from_deep_redundancy_and_its_end_from_fec() {
+    let mut buffer = fixed(ms(80));
+    let lost = 20..23;
+    let playouts = run(
+        &mut buffer,
+        stream((0..50).filter(|n| !lost.contains(n)), DEEP, |_| ms(0)),
+        ms(900),
+    );
+    let next = packet(23, Instant::now()).payload;
+    let rebuild = |before| Playout::Rebuild {
+        later: next.clone(),
+        before,
+        samples: 960,
+    };
+    let recover = Playout::Recover {
+        next: next.clone(),
+        samples: 960,
+    };
+    assert_eq!(
+        between(&playouts, 19, 23),
+        [rebuild(2_880), rebuild(1_920), recover]
+    );
+    let counters = buffer.counters();
+    assert_eq!((counters.concealed_samples, counters.dred_frames), (0, 2));
+}
+
+#[test]
+fn without_deep_redundancy_only_the_last_lost_frame_is_rebuilt() {
+    let mut buffer = fixed(ms(80));
     let lost = 20..23;
     let playouts = run(
         &mut buffer,
         stream((0..50).filter(|n| !lost.contains(n)), PROTECTED, |_| ms(0)),
         ms(900),
     );
-    let start = playouts
-        .iter()
-        .position(|p| *p == Playout::Decode(packet(19, Instant::now()).payload))
-        .expect("19");
-    let next = packet(23, Instant::now()).payload;
-    assert_eq!(playouts[start + 1], Playout::Conceal { samples: 960 });
-    assert_eq!(playouts[start + 2], Playout::Conceal { samples: 960 });
-    assert_eq!(
-        playouts[start + 3],
-        Playout::Recover {
-            next: next.clone(),
-            samples: 960
-        }
+    let made = between(&playouts, 19, 23);
+    assert_eq!(made[..4], vec![Playout::Conceal { samples: 480 }; 4]);
+    assert!(
+        matches!(made[4..], [Playout::Recover { samples: 960, .. }]),
+        "{made:?}"
     );
-    assert_eq!(playouts[start + 4], Playout::Decode(next));
-    let counters = buffer.counters();
     assert_eq!(
-        (counters.concealed_samples, counters.concealment_events),
+        (
+            buffer.counters().concealed_samples,
+            buffer.counters().concealment_events
+        ),
         (1920, 1)
     );
-    assert_eq!(counters.fec_packets_received, 42, "45 have come, 3 of them not");
+}
+
+#[test]
+fn rebuilding_that_fails_counts_as_concealment() {
+    let mut buffer = fixed(ms(80));
+    for (at, packet, content) in stream([0, 1, 2, 5, 6], DEEP, |_| ms(0)) {
+        let start = packet.arrived_at - at;
+        buffer.insert(packet, content);
+        if at == ms(120) {
+            for pull in 0..4_u32 {
+                buffer.pull(start + ms(80) + FRAME * pull);
+            }
+        }
+    }
+    let before = buffer.counters();
+    assert_eq!((before.dred_frames, before.concealed_samples), (1, 0));
+    buffer.made_up(960);
+    let after = buffer.counters();
+    assert_eq!(
+        (
+            after.concealed_samples,
+            after.concealment_events,
+            after.total_samples_received
+        ),
+        (960, 1, before.total_samples_received)
+    );
+}
+
+#[test]
+fn loss_that_can_be_rebuilt_makes_the_delay_long_enough_for_it() {
+    let mut buffer = buffer();
+    // Every tenth packet begins a loss of three.
+    let arrivals = stream((0..1_000).filter(|n| n % 10 > 2), DEEP, |_| ms(0));
+    run(&mut buffer, arrivals, ms(19_900));
+    let target = buffer.target_delay();
+    assert!((ms(75)..ms(95)).contains(&target), "{target:?}");
+    let counters = buffer.counters();
+    let share = counters.concealed_samples as f64 / counters.total_samples_received as f64;
+    assert!(share < 0.01, "{share}");
 }
 
 #[test]
 fn a_packet_after_its_time_is_discarded_and_does_not_repair_the_loss_twice() {
-    let mut buffer = JitterBuffer::new(JitterBufferSettings::default());
+    let mut buffer = buffer();
     let playouts = run(
         &mut buffer,
         stream(0..50, PLAIN, |n| if n == 20 { ms(100) } else { ms(0) }),
@@ -222,61 +353,87 @@ fn a_packet_after_its_time_is_discarded_and_does_not_repair_the_loss_twice() {
 }
 
 #[test]
-fn a_stall_of_the_network_loses_nothing_and_its_delay_goes_again() {
-    let mut buffer = JitterBuffer::new(JitterBufferSettings::default());
-    // Packets 50 to 64 all come when 64 does: 280 ms late at most.
-    let arrivals = stream(0..500, PLAIN, |n| {
-        if (50..64).contains(&n) {
-            FRAME * (64 - n)
-        } else {
-            ms(0)
+fn a_packet_that_is_a_little_late_is_played_whole() {
+    let mut buffer = buffer();
+    let playouts = run(
+        &mut buffer,
+        stream(0..50, PLAIN, |n| if n == 20 { ms(46) } else { ms(0) }),
+        ms(990),
+    );
+    assert!(played(&playouts).contains(&20));
+    assert_eq!(buffer.counters().packets_discarded, 0);
+    assert!(buffer.counters().concealed_samples <= 960);
+}
+
+#[test]
+fn a_pause_of_the_sender_is_filled_with_comfort_noise_and_is_no_loss() {
+    let mut buffer = buffer();
+    let rests = PacketContent { rests: true, ..PLAIN };
+    // Speech, a pause of 1.6 s with a refresh every 0.4 s, speech; numbers go on without a gap.
+    let mut arrivals = Vec::new();
+    let start = Instant::now();
+    let mut sequence = 0;
+    for n in 0..250_u32 {
+        let pausing = (100..180).contains(&n);
+        if pausing && n % 20 != 0 {
+            continue;
         }
-    });
-    let start = arrivals[0].1.arrived_at;
-    let playouts = run(&mut buffer, arrivals, ms(9_990));
-    let numbers = played(&playouts);
-    assert_eq!(
-        numbers,
-        (0..numbers.len() as u32).collect::<Vec<_>>(),
-        "every packet is played"
-    );
+        let at = FRAME * n;
+        let sent = ReceivedPacket {
+            sequence: SequenceNumber::new(sequence),
+            ..packet(n, start + at)
+        };
+        arrivals.push((at, sent, if pausing { rests } else { PLAIN }));
+        sequence += 1;
+    }
+    let playouts = run(&mut buffer, arrivals, ms(4_950));
     let counters = buffer.counters();
-    assert_eq!(counters.concealment_events, 1);
-    assert!(
-        (200 * 48..300 * 48).contains(&counters.concealed_samples),
-        "{}",
-        counters.concealed_samples
+    assert_eq!(
+        (counters.concealed_samples, counters.packets_discarded),
+        (0, 0),
+        "{counters:?}"
     );
-    assert!(counters.removed_samples_for_acceleration > 0);
-    let delay = buffer.current_delay(start + ms(9_990));
-    assert!(
-        delay < buffer.target_delay() + ms(30),
-        "{delay:?} for {:?}",
-        buffer.target_delay()
-    );
+    let rested: u32 = playouts
+        .iter()
+        .map(|(_, p)| {
+            if let Playout::Rest { samples } = p {
+                *samples
+            } else {
+                0
+            }
+        })
+        .sum();
+    assert!((70 * 960..78 * 960).contains(&rested), "{rested}");
+    let numbers = played(&playouts);
+    assert!(numbers.contains(&180) && numbers.contains(&245), "{numbers:?}");
+    assert!(buffer.current_delay(start + ms(4_950)) < ms(45));
 }
 
 #[test]
-fn jitter_is_met_by_a_longer_delay() {
-    let mut buffer = JitterBuffer::new(JitterBufferSettings::default());
-    let uneven = |n: u32| ms(u64::from(n.wrapping_mul(2_654_435_761) >> 16) % 80);
-    run(&mut buffer, stream(0..1_000, PLAIN, uneven), ms(10_000));
-    let early = buffer.counters().concealed_samples;
-    assert!(buffer.target_delay() > ms(85), "{:?}", buffer.target_delay());
-    let mut later = JitterBuffer::new(JitterBufferSettings::default());
-    run(&mut later, stream(0..1_500, PLAIN, uneven), ms(30_000 - 200));
-    let late = later.counters().concealed_samples - early;
-    assert!(
-        late < 15_000 * 48 / 50,
-        "under 2 % once the delay has settled: {late}"
-    );
+fn the_first_words_after_a_pause_are_kept_though_they_come_late() {
+    let mut buffer = buffer();
+    let rests = PacketContent { rests: true, ..PLAIN };
+    let mut arrivals = stream(0..50, PLAIN, |_| ms(0));
+    arrivals[49].2 = rests;
+    let start = arrivals[0].1.arrived_at;
+    for n in 50..100_u32 {
+        let at = FRAME * (n + 30) + ms(150);
+        let sent = ReceivedPacket {
+            rtp_time: packet(n + 30, start).rtp_time,
+            ..packet(n, start + at)
+        };
+        arrivals.push((at, sent, PLAIN));
+    }
+    let playouts = run(&mut buffer, arrivals, ms(2_700));
+    assert!(played(&playouts).windows(3).any(|w| w == [49, 50, 51]));
+    assert_eq!(buffer.counters().packets_discarded, 0);
 }
 
 #[test]
-fn a_stream_that_pauses_begins_again_with_a_full_delay() {
-    let mut buffer = JitterBuffer::new(JitterBufferSettings::default());
+fn a_stream_that_stops_begins_again_with_a_full_delay() {
+    let mut buffer = buffer();
     let arrivals = stream((0..50).chain(200..250), PLAIN, |_| ms(0));
-    let playouts = run(&mut buffer, arrivals, ms(5_000 - 20));
+    let playouts = run(&mut buffer, arrivals, ms(4_950));
     let concealed = buffer.counters().concealed_samples;
     assert_eq!(
         concealed, 48_000,
@@ -284,14 +441,14 @@ fn a_stream_that_pauses_begins_again_with_a_full_delay() {
     );
     let again = playouts
         .iter()
-        .position(|p| *p == Playout::Decode(packet(200, Instant::now()).payload));
-    assert_eq!(again, Some(202));
-    assert_eq!(playouts[201], Playout::Silence);
+        .position(|(_, p)| *p == Playout::Decode(packet(200, Instant::now()).payload))
+        .expect("it begins again");
+    assert_eq!(playouts[again - 1].1, Playout::Silence);
 }
 
 #[test]
 fn a_new_ssrc_begins_anew_and_stragglers_of_the_old_one_do_not_switch_back() {
-    let mut buffer = JitterBuffer::new(JitterBufferSettings::default());
+    let mut buffer = buffer();
     let mut arrivals = stream(0..50, PLAIN, |_| ms(0));
     let mut other = stream(50..100, PLAIN, |_| ms(0));
     let start = arrivals[0].1.arrived_at;
@@ -300,76 +457,77 @@ fn a_new_ssrc_begins_anew_and_stragglers_of_the_old_one_do_not_switch_back() {
         packet.rtp_time = packet.rtp_time.plus(77_777_777);
         packet.arrived_at = start + *at;
     }
-    let straggler = (
-        ms(1_050),
-        ReceivedPacket {
-            arrived_at: start + ms(1_050),
-            ..packet(49, start)
-        },
-        PLAIN,
-    );
+    let straggler = ReceivedPacket {
+        arrived_at: start + ms(1_050),
+        ..packet(49, start)
+    };
     arrivals.extend(other);
-    arrivals.push(straggler);
-    let playouts = run(&mut buffer, arrivals, ms(2_000));
-    let numbers = played(&playouts);
+    arrivals.push((ms(1_050), straggler, PLAIN));
+    let numbers = played(&run(&mut buffer, arrivals, ms(1_990)));
     assert!(numbers.ends_with(&(50..98).collect::<Vec<_>>()), "{numbers:?}");
 }
 
 #[test]
 fn a_step_of_the_senders_clock_either_way_costs_no_more_than_a_new_start() {
     for step in [48_000 * 60_u32, 0_u32.wrapping_sub(48_000 * 60)] {
-        let mut buffer = JitterBuffer::new(JitterBufferSettings::default());
+        let mut buffer = buffer();
         let mut arrivals = stream(0..100, PLAIN, |_| ms(0));
         for (_, packet, _) in &mut arrivals[50..] {
             packet.rtp_time = packet.rtp_time.plus(step);
         }
-        let playouts = run(&mut buffer, arrivals, ms(2_000));
-        let numbers = played(&playouts);
+        let numbers = played(&run(&mut buffer, arrivals, ms(1_990)));
         assert!(
             numbers.ends_with(&(50..98).collect::<Vec<_>>()),
             "{step}: {numbers:?}"
         );
-        assert!(numbers.len() >= 95, "{step}: {numbers:?}");
+        assert!(numbers.len() >= 94, "{step}: {numbers:?}");
     }
 }
 
 #[test]
-fn a_sender_with_a_slow_clock_is_followed() {
-    let mut buffer = JitterBuffer::new(JitterBufferSettings::default());
-    // 1000 ppm slow: each packet comes 20 us later than its time says.
-    let playouts = run(
-        &mut buffer,
-        stream(0..6_000, PLAIN, |n| Duration::from_micros(20) * n),
-        ms(120_000),
-    );
-    assert!(
-        buffer.counters().concealed_samples <= 10 * 960,
-        "{}",
-        buffer.counters().concealed_samples
-    );
-    assert_eq!(buffer.counters().packets_discarded, 0);
-    assert!(played(&playouts).len() > 5_980);
+fn the_receivers_clock_may_jump_without_harm() {
+    // The machine slept: an hour passes between two pulls.
+    let mut buffer = buffer();
+    let mut arrivals = stream(0..200, PLAIN, |_| ms(0));
+    let start = arrivals[0].1.arrived_at;
+    let hour = Duration::from_secs(3_600);
+    for (at, packet, _) in &mut arrivals[100..] {
+        *at += hour;
+        packet.arrived_at = start + *at;
+    }
+    for (at, packet, content) in arrivals.drain(..) {
+        buffer.insert(packet, content);
+        buffer.pull(start + at);
+    }
+    let concealed = buffer.counters().concealed_samples;
+    assert!(concealed < 3 * 48_000, "{concealed}");
+    assert!(buffer.current_delay(start + hour + ms(4_000)) < ms(1_000));
 }
 
 #[test]
-fn a_sender_with_a_fast_clock_is_followed() {
-    let mut buffer = JitterBuffer::new(JitterBufferSettings::default());
+fn a_clock_of_eight_kilohertz_is_played_at_the_rate_of_the_pipeline() {
+    let mut buffer = JitterBuffer::new(JitterBufferSettings::default(), SampleRate::from_hz(8_000));
     let start = Instant::now();
-    let arrivals: Vec<_> = (0..6_000)
+    let arrivals = (0..100)
+        .filter(|n| *n != 50)
         .map(|n| {
-            let at = FRAME * n - Duration::from_micros(20) * n;
-            (at, packet(n, start + at), PLAIN)
+            let at = FRAME * n;
+            let sent = ReceivedPacket {
+                rtp_time: RtpTime::new(n.wrapping_mul(160)),
+                ..packet(n, start + at)
+            };
+            (at, sent, PLAIN)
         })
         .collect();
-    run(&mut buffer, arrivals, ms(119_800));
-    let removed = buffer.counters().removed_samples_for_acceleration;
-    assert!((2 * 960..=8 * 960).contains(&removed), "{removed}");
-    assert!(buffer.current_delay(start + ms(119_800)) < ms(90));
+    run(&mut buffer, arrivals, ms(1_900));
+    let counters = buffer.counters();
+    assert_eq!((counters.concealed_samples, counters.packets_lost), (960, 1));
+    assert!(counters.jitter < 0.001);
 }
 
 #[test]
 fn nobody_pulling_keeps_two_seconds_at_most() {
-    let mut buffer = JitterBuffer::new(JitterBufferSettings::default());
+    let mut buffer = buffer();
     for (_, packet, content) in stream(0..1_000, PLAIN, |_| ms(0)) {
         buffer.insert(packet, content);
     }
@@ -390,8 +548,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn any_network_plays_in_order_and_accounts_for_every_packet(fates in network(), protects in any::<bool>()) {
-        let content = if protects { PROTECTED } else { PLAIN };
+    fn any_network_plays_in_order_and_accounts_for_every_packet(
+        fates in network(),
+        content in proptest::sample::select(vec![PLAIN, PROTECTED, DEEP]),
+    ) {
         let start = Instant::now();
         let mut arrivals = Vec::new();
         let mut unique = 0;
@@ -407,7 +567,7 @@ proptest! {
             }
         }
         prop_assume!(!arrivals.is_empty());
-        let mut buffer = JitterBuffer::new(JitterBufferSettings::default());
+        let mut buffer = buffer();
         let doubled = arrivals.len() as u64 - unique;
         let playouts = run(&mut buffer, arrivals, FRAME * fates.len() as u32 + ms(3_000));
         let numbers = played(&playouts);
@@ -416,34 +576,39 @@ proptest! {
         prop_assert_eq!(counters.packets_received, unique);
         prop_assert_eq!(counters.packets_duplicated, doubled);
         prop_assert_eq!(numbers.len() as u64 + counters.packets_discarded, unique);
-        let merged = counters.removed_samples_for_acceleration;
-        let recovered: u64 = playouts.iter().map(|p| match p {
-            Playout::Recover { samples, .. } => u64::from(*samples),
-            Playout::Silence | Playout::Decode(_) | Playout::Merge(..) | Playout::Conceal { .. } => 0,
+        let rebuilt: u64 = playouts.iter().map(|(_, p)| match p {
+            Playout::Recover { samples, .. } | Playout::Rebuild { samples, .. } => u64::from(*samples),
+            Playout::Silence | Playout::Decode(_) | Playout::Conceal { .. } | Playout::Rest { .. } => 0,
         }).sum();
         prop_assert_eq!(
-            counters.total_samples_received,
-            numbers.len() as u64 * 960 - merged + recovered + counters.concealed_samples
+            counters.total_samples_received + counters.removed_samples_for_acceleration,
+            numbers.len() as u64 * 960 + rebuilt + counters.concealed_samples
+                + counters.inserted_samples_for_deceleration
         );
     }
 
     #[test]
     fn hostile_headers_are_survived(
-        headers in proptest::collection::vec((any::<u16>(), any::<u32>(), 0_u32..3, 0_u64..5_000, 0_u32..6_000), 0..200),
+        headers in proptest::collection::vec(
+            (any::<u16>(), any::<u32>(), 0_u32..3, 0_u64..5_000, 0_u32..6_000, any::<bool>()),
+            0..200,
+        ),
     ) {
         let start = Instant::now();
-        let mut buffer = JitterBuffer::new(JitterBufferSettings::default());
-        for (sequence, time, ssrc, at, samples) in headers {
+        let mut buffer = buffer();
+        for (sequence, time, ssrc, at, samples, rests) in headers {
             let packet = ReceivedPacket {
                 sequence: SequenceNumber::new(sequence),
                 rtp_time: RtpTime::new(time),
                 ssrc,
+                codec: None,
                 ..packet(0, start + ms(at))
             };
-            buffer.insert(packet, PacketContent { samples, protects: samples / 2 });
-            if let Playout::Conceal { samples } | Playout::Recover { samples, .. } = buffer.pull(start + ms(at)) {
-                prop_assert!(samples > 0);
-            }
+            let content = PacketContent { samples, protects: samples / 2, rebuilds: samples * 3, rests };
+            buffer.insert(packet, content);
+            let pull = buffer.pull(start + ms(at));
+            prop_assert!(samples_of(&pull) > 0);
+            buffer.stretched(-100);
         }
         prop_assert!(buffer.counters().jitter.is_finite());
     }

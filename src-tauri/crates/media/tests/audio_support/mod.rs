@@ -127,6 +127,7 @@ pub fn packet(number: u32, frame: &EncodedFrame, arrived_at: Instant) -> Receive
         rtp_time: frame.rtp_time,
         marker: false,
         ssrc: 7,
+        codec: None,
         arrived_at,
     }
 }

@@ -1,13 +1,16 @@
-//! What happens to captured sound: to mono 48 kHz, level, mute, frames of 20 ms, encoding. Pure.
+//! What happens to captured sound: to mono 48 kHz, echo and noise away, level, mute, frames of the encoder's length, encoding. Pure.
 
-use crate::audio::frame::{FRAME_SAMPLES, FrameCutter};
+use crate::audio::attention::{MicrophoneSignal, MutedSpeech, SignalChange};
+use crate::audio::frame::{FRAME_SAMPLES, FrameCutter, spread_to_channels};
 use crate::audio::level::Level;
+use crate::audio::render_tap::RenderFeed;
 use crate::audio::resample::{FormatError, FromDevice};
+use crate::audio::voice::{VoiceProcessor, VoiceSettings};
 use crate::codec::{AudioEncoder, CodecError};
 use crate::device::AudioFormat;
 use crate::packet::EncodedFrame;
-use crate::units::{Bitrate, RtpTime};
-use std::time::Instant;
+use crate::units::{Bitrate, RtpTime, SampleRate};
+use std::time::{Duration, Instant};
 
 /// Samples in, encoded frames out.
 pub struct CapturePipeline {
@@ -17,6 +20,18 @@ pub struct CapturePipeline {
     converted: Vec<f32>,
     cutter: FrameCutter,
     frame: Vec<f32>,
+    /// The frame on every channel of the encoder.
+    interleaved: Vec<f32>,
+    ticks_per_frame: u32,
+    voice: VoiceProcessor,
+    /// What the speaker plays, when somebody tells.
+    played: Option<RenderFeed>,
+    last_push: Option<Instant>,
+    muted_speech: MutedSpeech,
+    /// How often somebody spoke while muted and should be told.
+    muted_speech_noticed: u64,
+    signal: MicrophoneSignal,
+    signal_is_gone: bool,
     muted: bool,
     /// Gain that the last frame ended with; the next goes from it to what `muted` asks for.
     gain: f32,
@@ -33,12 +48,21 @@ impl CapturePipeline {
         first_rtp_time: RtpTime,
     ) -> Result<Self, FormatError> {
         Ok(Self {
-            encoder,
             format,
             converter: FromDevice::new(format)?,
             converted: Vec::with_capacity(8 * FRAME_SAMPLES),
-            cutter: FrameCutter::new(),
+            cutter: FrameCutter::new(encoder.frame_samples()),
             frame: Vec::with_capacity(FRAME_SAMPLES),
+            interleaved: Vec::with_capacity(2 * FRAME_SAMPLES),
+            ticks_per_frame: ticks_per_frame(encoder.as_ref()),
+            encoder,
+            voice: VoiceProcessor::new(VoiceSettings::default()),
+            played: None,
+            last_push: None,
+            muted_speech: MutedSpeech::new(),
+            muted_speech_noticed: 0,
+            signal: MicrophoneSignal::new(),
+            signal_is_gone: false,
             muted: false,
             gain: 1.0,
             rtp_time: first_rtp_time,
@@ -51,6 +75,8 @@ impl CapturePipeline {
     pub fn set_format(&mut self, format: AudioFormat) -> Result<(), FormatError> {
         self.converter = FromDevice::new(format)?;
         self.format = format;
+        self.signal.reset();
+        self.signal_is_gone = false;
         Ok(())
     }
 
@@ -58,6 +84,21 @@ impl CapturePipeline {
     /// over one frame.
     pub fn set_muted(&mut self, muted: bool) {
         self.muted = muted;
+    }
+
+    /// Switches echo cancellation, noise suppression, gain control and high-pass.
+    pub fn set_voice(&mut self, settings: VoiceSettings) {
+        self.voice.set_settings(settings);
+    }
+
+    /// Hears from now on what the speaker plays, which echo cancellation needs.
+    pub fn set_played(&mut self, played: RenderFeed) {
+        self.played = Some(played);
+    }
+
+    /// How often voice processing failed and began anew.
+    pub fn voice_restarts(&self) -> u32 {
+        self.voice.restarts()
     }
 
     pub fn set_bitrate(&mut self, bitrate: Bitrate) -> Result<(), CodecError> {
@@ -74,25 +115,50 @@ impl CapturePipeline {
         self.converted.clear();
         self.converter.convert(interleaved, &mut self.converted);
         self.cutter.push(&self.converted, now);
+        self.last_push = Some(now);
     }
 
-    /// Encodes the next whole frame. After an error its time has passed; the next poll goes on behind it.
+    /// Encodes the next whole frame that is to be sent. After an error its time has passed; the next poll goes on
+    /// behind it.
     pub fn poll_frame(&mut self) -> Result<Option<EncodedFrame>, CodecError> {
-        let Some(captured_at) = self.cutter.cut(&mut self.frame) else {
-            return Ok(None);
-        };
-        let rtp_time = self.rtp_time;
-        self.rtp_time = rtp_time.plus(FRAME_SAMPLES as u32);
-        self.captured = Level::of(&self.frame);
-        self.apply_mute();
-        self.sent = Level::of(&self.frame);
-        let payload = self.encoder.encode(&self.frame)?;
-        Ok(Some(EncodedFrame {
-            payload,
-            rtp_time,
-            keyframe: false,
-            captured_at,
-        }))
+        while let Some(captured_at) = self.cutter.cut(&mut self.frame) {
+            let rtp_time = self.rtp_time;
+            self.rtp_time = rtp_time.plus(self.ticks_per_frame);
+            if let Some(change) = self.signal.observe(Level::of(&self.frame), captured_at) {
+                self.signal_is_gone = change == SignalChange::Gone;
+            }
+            self.clean(captured_at);
+            self.captured = Level::of(&self.frame);
+            let time = SampleRate::HZ_48000.time_of(self.frame.len());
+            let noticed = self
+                .muted_speech
+                .observe(self.captured, time, self.muted, captured_at);
+            self.muted_speech_noticed += u64::from(noticed);
+            self.apply_mute();
+            self.sent = Level::of(&self.frame);
+            self.interleaved.clear();
+            spread_to_channels(&self.frame, self.encoder.channels(), &mut self.interleaved);
+            let payload = self.encoder.encode(&self.interleaved)?;
+            if !payload.is_empty() {
+                return Ok(Some(EncodedFrame {
+                    payload,
+                    rtp_time,
+                    keyframe: false,
+                    captured_at,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How often somebody has spoken while muted and should be told.
+    pub fn muted_speech_noticed(&self) -> u64 {
+        self.muted_speech_noticed
+    }
+
+    /// Whether the microphone runs and gives nothing.
+    pub fn signal_is_gone(&self) -> bool {
+        self.signal_is_gone
     }
 
     /// Level of the last frame before muting.
@@ -105,6 +171,20 @@ impl CapturePipeline {
         self.sent
     }
 
+    /// Takes echo and noise out of the frame. What is played goes in first: its echo is never earlier.
+    fn clean(&mut self, captured_at: Instant) {
+        let mut queued = Duration::ZERO;
+        if let Some(played) = &mut self.played {
+            let voice = &mut self.voice;
+            played.drain(|samples| voice.handle_played(samples));
+            queued = played.queued();
+        }
+        let now = self.last_push.unwrap_or(captured_at);
+        let waited = now.saturating_duration_since(captured_at);
+        self.voice.set_stream_delay(queued + waited);
+        self.voice.process(&mut self.frame);
+    }
+
     fn apply_mute(&mut self) {
         let wanted = if self.muted { 0.0 } else { 1.0 };
         if self.gain == wanted {
@@ -113,7 +193,7 @@ impl CapturePipeline {
             }
             return;
         }
-        let step = (wanted - self.gain) / FRAME_SAMPLES as f32;
+        let step = (wanted - self.gain) / self.frame.len() as f32;
         for (n, sample) in self.frame.iter_mut().enumerate() {
             *sample *= self.gain + step * n as f32;
         }
@@ -121,17 +201,32 @@ impl CapturePipeline {
     }
 }
 
+fn ticks_per_frame(encoder: &dyn AudioEncoder) -> u32 {
+    let time = SampleRate::HZ_48000.time_of(encoder.frame_samples());
+    encoder.clock_rate().samples_in(time) as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::SampleRate;
     use bytes::Bytes;
-    use std::time::Duration;
 
     /// Writes the first, the last and the loudest sample, to see what reached the encoder.
     struct Seen;
 
     impl AudioEncoder for Seen {
+        fn clock_rate(&self) -> SampleRate {
+            SampleRate::HZ_48000
+        }
+
+        fn frame_samples(&self) -> usize {
+            FRAME_SAMPLES
+        }
+
+        fn channels(&self) -> u16 {
+            1
+        }
+
         fn encode(&mut self, samples: &[f32]) -> Result<Bytes, CodecError> {
             assert_eq!(samples.len(), FRAME_SAMPLES);
             let ends = [samples[0], samples[959], Level::of(samples).peak];
@@ -202,6 +297,28 @@ mod tests {
         assert_eq!(next(true), ([0.0, 0.0, 0.0], 0.5, 0.0));
         let ([first, last, _], ..) = next(false);
         assert!(first == 0.0 && last > 0.499);
+    }
+
+    #[test]
+    fn speech_while_muted_and_a_dead_microphone_are_noticed() {
+        let start = Instant::now();
+        let mut pipeline = pipeline(48_000, 1);
+        let push = |pipeline: &mut CapturePipeline, n: u32, level: f32| {
+            pipeline.push(&[level; 960], start + Duration::from_millis(20) * (n + 1));
+            pipeline.poll_frame().expect("encodes").expect("a whole frame");
+        };
+        pipeline.set_muted(true);
+        for n in 0..200 {
+            push(&mut pipeline, n, if n % 10 < 5 { 0.1 } else { 0.0005 });
+        }
+        assert_eq!(
+            (pipeline.muted_speech_noticed(), pipeline.signal_is_gone()),
+            (1, false)
+        );
+        for n in 200..400 {
+            push(&mut pipeline, n, 0.0);
+        }
+        assert!(pipeline.signal_is_gone());
     }
 
     #[test]

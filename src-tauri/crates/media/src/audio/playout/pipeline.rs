@@ -4,9 +4,10 @@ use super::AudioInStats;
 use crate::audio::frame::FRAME_SAMPLES;
 use crate::audio::level::Level;
 use crate::audio::resample::{FormatError, ToDevice};
-use crate::codec::{AudioDecoder, CodecError};
+use crate::audio::stretch::Stretcher;
+use crate::codec::{AudioDecoder, CodecError, SoundCodec};
 use crate::device::AudioFormat;
-use crate::jitter_buffer::{JitterBuffer, JitterBufferSettings, PacketContent, Playout};
+use crate::jitter_buffer::{JitterBuffer, JitterBufferSettings, Pace, Playout, Pull};
 use crate::packet::ReceivedPacket;
 use crate::units::SampleRate;
 use std::time::{Duration, Instant};
@@ -18,11 +19,14 @@ const SILENCE: usize = 240;
 pub struct PlayoutPipeline {
     buffer: JitterBuffer,
     decoder: Box<dyn AudioDecoder>,
+    /// What the decoder is of, once a packet has said so.
+    codec: Option<SoundCodec>,
     converter: ToDevice,
+    stretcher: Stretcher,
+    /// Samples made up in a row for something lost or late.
+    made_up: usize,
     /// What is being played, mono 48 kHz.
     frame: Vec<f32>,
-    /// The frame before it when two are merged.
-    merged: Vec<f32>,
     stats: AudioInStats,
 }
 
@@ -34,13 +38,20 @@ impl PlayoutPipeline {
         settings: JitterBufferSettings,
     ) -> Result<Self, FormatError> {
         Ok(Self {
-            buffer: JitterBuffer::new(settings),
+            buffer: JitterBuffer::new(settings, decoder.clock_rate()),
             decoder,
+            codec: None,
             converter: ToDevice::new(format)?,
             frame: Vec::with_capacity(6 * FRAME_SAMPLES),
-            merged: Vec::with_capacity(6 * FRAME_SAMPLES),
+            stretcher: Stretcher::new(),
+            made_up: 0,
             stats: AudioInStats::default(),
         })
+    }
+
+    /// Says what the decoder is of, so that the first packet of that codec needs no other.
+    pub fn set_codec(&mut self, codec: SoundCodec) {
+        self.codec = Some(codec);
     }
 
     /// Prepares for another device.
@@ -53,61 +64,59 @@ impl PlayoutPipeline {
     pub fn handle_packet(&mut self, packet: ReceivedPacket) {
         self.stats.first_received_at.get_or_insert(packet.arrived_at);
         self.stats.bytes_received += packet.payload.len() as u64;
-        let samples = match self.decoder.samples_of(&packet.payload) {
-            Ok(samples) if samples > 0 => samples as u32,
-            Ok(_) | Err(_) => {
-                self.stats.packets_corrupt += 1;
-                return;
-            }
-        };
-        // In-band FEC describes the frame before, of the same length (RFC 6716 §2.1.7).
-        let protects = if self.decoder.has_recovery(&packet.payload) {
-            samples
-        } else {
-            0
-        };
-        self.buffer.insert(packet, PacketContent { samples, protects });
+        if let Some(codec) = packet.codec.filter(|codec| self.codec != Some(*codec)) {
+            self.follow(codec);
+        }
+        self.stats.codec = self.codec;
+        match self.decoder.inspect(&packet.payload) {
+            Ok(content) if content.samples > 0 => self.buffer.insert(packet, content),
+            Ok(_) | Err(_) => self.stats.packets_corrupt += 1,
+        }
     }
 
     /// Appends the next stretch of interleaved samples for the device; returns how long it plays.
     pub fn pull(&mut self, now: Instant, interleaved: &mut Vec<f32>) -> Duration {
         self.frame.clear();
-        match self.buffer.pull(now) {
+        let Pull { playout, pace } = self.buffer.pull(now);
+        let mut made_up = 0;
+        match playout {
             Playout::Silence => self.frame.resize(SILENCE, 0.0),
             Playout::Decode(payload) => {
                 self.decode(&payload);
                 self.stats.first_played_at.get_or_insert(now);
             }
-            Playout::Merge(first, second) => {
-                self.decode(&first);
-                std::mem::swap(&mut self.frame, &mut self.merged);
-                self.frame.clear();
-                self.decode(&second);
-                if is_alike(&self.merged, &self.frame) {
-                    cross_fade(&self.merged, &mut self.frame);
-                } else {
-                    self.buffer.decline_merge(self.merged.len());
-                    self.merged.append(&mut self.frame);
-                    std::mem::swap(&mut self.frame, &mut self.merged);
-                }
-            }
             Playout::Recover { next, samples } => {
                 let recovered = self.decoder.recover(&next, samples as usize, &mut self.frame);
-                if let Err(error) = recovered {
-                    tracing::debug!(%error, "protection is unusable, the frame is concealed");
-                    self.conceal(samples as usize);
-                }
+                self.or_make_up(recovered, samples);
+            }
+            Playout::Rebuild {
+                later,
+                before,
+                samples,
+            } => {
+                let rebuilt =
+                    self.decoder
+                        .rebuild(&later, before as usize, samples as usize, &mut self.frame);
+                self.or_make_up(rebuilt, samples);
             }
             Playout::Conceal { samples } => {
                 self.conceal(samples as usize);
-                if Level::of(&self.frame).is_silent() {
-                    self.stats.silent_concealed_samples += u64::from(samples);
-                }
+                made_up = self.made_up + self.frame.len();
+                fade(self.made_up, &mut self.frame);
+                self.count_silent(samples);
             }
+            Playout::Rest { samples } => self.conceal(samples as usize),
         }
+        self.made_up = made_up;
+        self.stretch(pace);
         self.stats.audio_level = Level::of(&self.frame).rms;
         self.converter.convert(&self.frame, interleaved);
         SampleRate::HZ_48000.time_of(self.frame.len())
+    }
+
+    /// What the last pull gave, mono 48 kHz.
+    pub fn played(&self) -> &[f32] {
+        &self.frame
     }
 
     /// The counters at this moment; what the thread knows alone is left at zero.
@@ -119,12 +128,51 @@ impl PlayoutPipeline {
         }
     }
 
+    /// The sender uses another codec from here on: what is held of the old one is given up.
+    fn follow(&mut self, codec: SoundCodec) {
+        match codec.decoder() {
+            Ok(decoder) => {
+                tracing::info!(%codec, "the sender's codec");
+                self.buffer.set_clock(decoder.clock_rate());
+                self.decoder = decoder;
+                self.codec = Some(codec);
+            }
+            Err(error) => tracing::warn!(%error, "no decoder for the sender's codec"),
+        }
+    }
+
+    fn stretch(&mut self, pace: Pace) {
+        let samples = match pace {
+            Pace::Even => 0,
+            Pace::Faster => -(self.stretcher.shorten(&mut self.frame, false) as i64),
+            Pace::Hurried => -(self.stretcher.shorten(&mut self.frame, true) as i64),
+            Pace::Slower => self.stretcher.lengthen(&mut self.frame) as i64,
+        };
+        if samples != 0 {
+            self.buffer.stretched(samples);
+        }
+    }
+
     fn decode(&mut self, payload: &[u8]) {
-        let samples = self.decoder.samples_of(payload).unwrap_or(FRAME_SAMPLES);
         if let Err(error) = self.decoder.decode(payload, &mut self.frame) {
             tracing::debug!(%error, "a packet cannot be decoded, it is concealed");
             self.stats.packets_corrupt += 1;
-            self.conceal(samples);
+            let samples = self
+                .decoder
+                .inspect(payload)
+                .map_or(FRAME_SAMPLES as u32, |content| content.samples);
+            self.conceal(samples as usize);
+            self.buffer.made_up(samples);
+            self.count_silent(samples);
+        }
+    }
+
+    fn or_make_up(&mut self, result: Result<usize, CodecError>, samples: u32) {
+        if let Err(error) = result {
+            tracing::debug!(%error, "protection is unusable, the frame is concealed");
+            self.conceal(samples as usize);
+            self.buffer.made_up(samples);
+            self.count_silent(samples);
         }
     }
 
@@ -136,47 +184,40 @@ impl PlayoutPipeline {
             self.frame.resize(end, 0.0);
         }
     }
-}
 
-/// Whether two frames can be faded into each other unheard: steady sound or quiet, not an onset, a plosive or a click.
-fn is_alike(first: &[f32], second: &[f32]) -> bool {
-    let (a, b) = (Level::of(first), Level::of(second));
-    let loudest = a.peak.max(b.peak);
-    loudest < QUIET_PEAK || a.peak.min(b.peak) > loudest * ALIKE
-}
-
-/// Full scale = 1: -40 dBFS (chosen, not measured).
-const QUIET_PEAK: f32 = 0.01;
-/// Ratio of peaks: 6 dB (chosen, not measured).
-const ALIKE: f32 = 0.5;
-
-/// Fades from one frame into the other over their common length.
-fn cross_fade(from: &[f32], into: &mut [f32]) {
-    let length = from.len().min(into.len());
-    for (n, (old, new)) in from.iter().zip(into.iter_mut()).enumerate() {
-        let share = n as f32 / length as f32;
-        *new = old * (1.0 - share) + *new * share;
+    /// Counts what was made up just now when nothing can be heard of it.
+    fn count_silent(&mut self, samples: u32) {
+        if Level::of(&self.frame).is_silent() {
+            self.stats.silent_concealed_samples += u64::from(samples);
+        }
     }
 }
+
+/// Lowers sound that was made up for longer than anybody could guess: the voice of a network would go on for ever.
+fn fade(made_up: usize, frame: &mut [f32]) {
+    for (n, sample) in frame.iter_mut().enumerate() {
+        let past = (made_up + n).saturating_sub(FADE_AFTER) as f32;
+        *sample *= (1.0 - past / FADE_LENGTH as f32).max(0.0);
+    }
+}
+
+/// Samples of 120 ms: half a syllable may be guessed (chosen, not measured).
+const FADE_AFTER: usize = 5_760;
+/// Samples of 400 ms.
+const FADE_LENGTH: usize = 19_200;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn an_onset_is_not_merged_and_steady_sound_is() {
-        let mut click = vec![0.1; 960];
-        click[500] = 0.9;
-        assert!(!is_alike(&[0.1; 960], &click) && !is_alike(&click, &[0.1; 960]));
-        assert!(is_alike(&[0.1; 960], &[-0.15; 960]));
-        assert!(is_alike(&[0.0; 960], &[0.005; 960]));
-    }
-
-    #[test]
-    fn a_cross_fade_goes_from_the_first_frame_to_the_second() {
-        let mut frame = vec![0.0; 100];
-        cross_fade(&[1.0; 100], &mut frame);
-        assert_eq!((frame[0], frame[50]), (1.0, 0.5));
-        assert!(frame[99] < 0.02);
+    fn what_is_made_up_fades_after_a_while_without_a_step() {
+        let mut sound = vec![1.0; 48_000];
+        let (first, rest) = sound.split_at_mut(10_000);
+        fade(0, first);
+        fade(10_000, rest);
+        assert!(sound[..FADE_AFTER].iter().all(|s| *s == 1.0));
+        assert!(sound[FADE_AFTER + FADE_LENGTH..].iter().all(|s| *s == 0.0));
+        assert!(sound.windows(2).all(|w| w[0] - w[1] < 0.001));
     }
 }

@@ -64,6 +64,7 @@ impl Sender {
             rtp_time: RtpTime::new(milliseconds * 90),
             marker,
             ssrc: 7,
+            codec: None,
             arrived_at: self.at(milliseconds),
         }
     }
@@ -376,6 +377,7 @@ proptest! {
                 rtp_time: RtpTime::new(u32::from(rtp_time)),
                 marker,
                 ssrc: 1,
+                codec: None,
                 arrived_at: now,
             }]);
             while receiver.assembly.poll_frame(now).is_some() {}
