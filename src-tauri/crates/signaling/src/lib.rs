@@ -18,29 +18,36 @@
 //! | [`Protocol::poll_text`] | `connection.outgoing.send(text).await` |
 //! | [`Event::Silent`] | [`Connection::drop_link`] |
 //! | a new token, after [`DownCause::TokenExpired`] or [`DownCause::Unauthorized`] | [`Connection::set_token`] |
+//! | a renewed token, on a live link | [`Connection::set_token`], then [`Connection::retry_now`] |
 //! | the system's network changed | [`Connection::retry_now`] |
 //!
 //! While the link is down the session keeps the texts that still matter, bounded, and gives them out after it is up again;
-//! nobody else has to queue. [`login`] trades name and password for a token, [`TokenClaims`] reads what a token says about itself.
+//! nobody else has to queue. [`login`] trades name and password for a token, [`refresh()`] a refresh token, [`Renewal`]
+//! decides when, and [`TokenClaims`] reads what a token says about itself. [`rest`] asks for contacts, relays and history.
 //! The wire messages themselves are public in [`im_suite::wire`], because the reference server speaks them too.
 
 mod backoff;
+mod http;
 pub mod im_suite;
 mod link;
 mod login;
 mod protocol;
+mod renewal;
+pub mod rest;
 mod secret;
 mod tls;
 mod token;
 mod websocket;
 
 pub use backoff::Backoff;
+pub use http::HttpError;
 pub use jiff::Timestamp;
-pub use link::{DownCause, LinkEvent, Target, TargetError};
-pub use login::{Login, LoginError, login};
+pub use link::{Auth, DownCause, LinkEvent, Target, TargetError, is_on_this_machine};
+pub use login::{Login, LoginError, login, refresh};
 pub use protocol::{
     Event, LiveCall, LiveCallState, Problem, Protocol, ProtocolError, ProtocolKind, SessionConfig,
 };
+pub use renewal::{Renew, Renewal, RenewalFailure};
 pub use secret::Secret;
 pub use token::TokenClaims;
 pub use websocket::Connection;

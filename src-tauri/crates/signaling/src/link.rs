@@ -1,6 +1,7 @@
 //! What the signaling link is pointed at and what it reports; the task itself is in `websocket.rs`.
 
 use crate::Secret;
+use crate::im_suite::encoding::Encoding;
 use std::time::Instant;
 use tokio_tungstenite::tungstenite::http::Uri;
 
@@ -12,10 +13,22 @@ pub struct Target {
     pub token: Secret,
     /// Stable per installation, `[A-Za-z0-9_-]{1,64}` (IM-Suite §1.6); without one the server cannot resume calls.
     pub device_id: Option<String>,
-    /// The WebSocket subprotocol to ask for, [`crate::ProtocolKind::subprotocol`].
-    pub subprotocol: &'static str,
+    /// The encodings to ask for, the most wanted first, [`crate::ProtocolKind::encodings`].
+    pub encodings: &'static [Encoding],
     /// Allows `ws://` to other machines; the user has to have chosen it.
     pub insecure: bool,
+    pub auth: Auth,
+}
+
+/// How the token travels (IM-Suite §1.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Auth {
+    /// In the `Authorization` header.
+    Header,
+    /// In the header, and after a 401 once more in the query, for servers made for browsers; the query only over TLS or to
+    /// this machine, because addresses are written into logs on the way.
+    #[default]
+    Auto,
 }
 
 /// Why a [`Target`] cannot be used at all.
@@ -89,9 +102,12 @@ pub enum DownCause {
     /// A message over the limit.
     #[error("server sent a message that is too big: {0}")]
     TooBig(String),
-    /// A frame this protocol does not use.
-    #[error("server sent what cannot be read: {0}")]
+    /// A frame of a kind that the encoding in use does not have.
+    #[error("server sent a frame that has no place here: {0}")]
     BadFrame(String),
+    /// A frame of the right kind whose bytes are no message.
+    #[error("server sent what cannot be read: {0}")]
+    Undecodable(String),
     #[error("connection lost: {0}")]
     Lost(String),
     /// Dropped by [`crate::Connection::drop_link`].
@@ -100,6 +116,9 @@ pub enum DownCause {
     /// Made anew by [`crate::Connection::retry_now`].
     #[error("network changed")]
     NetworkChanged,
+    /// Made anew by [`crate::Connection::retry_now`] with another token.
+    #[error("connecting again with a new token")]
+    TokenRenewed,
 }
 
 /// The parts of a checked URL.
@@ -162,6 +181,11 @@ impl Address {
     }
 }
 
+/// Whether a server is reached without leaving this machine; what is no URL is not.
+pub fn is_on_this_machine(url: &str) -> bool {
+    Address::of(url).is_ok_and(|address| address.is_loopback())
+}
+
 /// Queries may carry tokens, so they stay out of errors and logs.
 fn without_query(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or_default()
@@ -201,8 +225,9 @@ mod tests {
             url: url.to_owned(),
             token: Secret::new("t"),
             device_id: None,
-            subprotocol: "im-suite.v1.json",
+            encodings: &[Encoding::Json],
             insecure: false,
+            auth: Auth::Header,
         }
     }
 

@@ -1,17 +1,11 @@
-//! Trades a name and a password for a token over REST (IM-Suite §11). One blocking request on tokio's blocking pool.
+//! Trades a name and a password, or a refresh token, for a token over REST (IM-Suite §11).
 
-use crate::link::{Address, TargetError};
+use crate::http::{Http, HttpError, Request};
+use crate::link::TargetError;
 use crate::secret::Secret;
-use crate::tls;
 use ahoy_call::UserId;
 use serde_json::{Value, json};
 use std::time::Duration;
-use ureq::tls::{RootCerts, TlsConfig};
-
-/// How long the server may take altogether; chosen, not measured.
-const LIMIT: Duration = Duration::from_secs(10);
-/// Largest answer read, bytes; a real one has under 4 KiB.
-const MAX_ANSWER: u64 = 64 * 1024;
 
 /// What a login gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,68 +35,42 @@ pub enum LoginError {
     /// The account has a second factor (IM-Suite §11), which this version cannot give.
     #[error("account needs a second factor")]
     SecondFactor,
-    #[error("server cannot be reached: {0}")]
-    Unreachable(String),
-    #[error("server did not answer within {} seconds", LIMIT.as_secs())]
-    Silent,
-    #[error("no secure connection to the server: {0}")]
-    Tls(String),
-    #[error("no signaling server at this address: {0}")]
-    NotAServer(String),
+    #[error(transparent)]
+    Http(#[from] HttpError),
 }
 
 /// Logs in at the server whose WebSocket URL is `server`. `insecure` allows plain HTTP to other machines.
 pub async fn login(server: &str, name: &str, password: &Secret, insecure: bool) -> Result<Login, LoginError> {
-    let address = Address::of(server)?;
-    address.check_security(insecure)?;
-    let url = format!("{}/api/auth/login", http_base(&address));
     let field = if is_phone(name) { "phone" } else { "username" };
     let body = json!({ field: name, "password": password.expose() }).to_string();
-    tokio::task::spawn_blocking(move || post(&url, &body))
-        .await
-        .unwrap_or_else(|stopped| Err(LoginError::Unreachable(stopped.to_string())))
+    let answer = Http::new(server, insecure)?
+        .ask("/api/auth/login".to_owned(), None, Request::Post(body))
+        .await?;
+    read_answer(answer.status, &answer.text)
 }
 
-/// The HTTP address that belongs to a WebSocket URL: same host and port, without the last path segment.
-fn http_base(address: &Address) -> String {
-    let scheme = if address.tls { "https" } else { "http" };
-    let parent = address.path.rsplit_once('/').map_or("", |(parent, _)| parent);
-    format!("{scheme}://{}{parent}", address.authority())
+/// Trades a refresh token for a new token, and mostly for a new refresh token, which then replaces the old one.
+/// [`LoginError::WrongCredentials`] means that the refresh token is of no use any more.
+pub async fn refresh(server: &str, refresh_token: &Secret, insecure: bool) -> Result<Login, LoginError> {
+    let answer = Http::new(server, insecure)?
+        .ask(
+            "/api/auth/refresh".to_owned(),
+            Some(refresh_token),
+            Request::Post("{}".to_owned()),
+        )
+        .await?;
+    match answer.status {
+        404 | 405 | 501 => Err(LoginError::WrongCredentials(
+            "server does not refresh tokens".to_owned(),
+        )),
+        status => read_answer(status, &answer.text),
+    }
 }
 
 /// Seven digits are the shortest international subscriber numbers in use (ITU-T E.164 sets no minimum).
 fn is_phone(name: &str) -> bool {
     let digits = name.strip_prefix('+').unwrap_or(name);
     digits.len() >= 7 && digits.bytes().all(|b| b.is_ascii_digit())
-}
-
-fn post(url: &str, body: &str) -> Result<Login, LoginError> {
-    let tls = TlsConfig::builder()
-        .root_certs(RootCerts::PlatformVerifier)
-        .unversioned_rustls_crypto_provider(tls::provider())
-        .build();
-    let agent = ureq::Agent::config_builder()
-        .timeout_global(Some(LIMIT))
-        .http_status_as_error(false)
-        // A password goes to the server the user named and to no other.
-        .max_redirects(0)
-        .proxy(None)
-        .tls_config(tls)
-        .build()
-        .new_agent();
-    let mut response = agent
-        .post(url)
-        .content_type("application/json")
-        .send(body)
-        .map_err(failure)?;
-    let status = response.status().as_u16();
-    let text = response
-        .body_mut()
-        .with_config()
-        .limit(MAX_ANSWER)
-        .read_to_string()
-        .map_err(failure)?;
-    read_answer(status, &text)
 }
 
 fn read_answer(status: u16, text: &str) -> Result<Login, LoginError> {
@@ -119,13 +87,15 @@ fn read_answer(status: u16, text: &str) -> Result<Login, LoginError> {
         } else {
             &answer
         }),
-        (200..=299, None) => Err(LoginError::NotAServer(
-            "answer to the login is not a JSON object".to_owned(),
-        )),
-        (status, _) => Err(LoginError::NotAServer(format!(
-            "HTTP status {status} to the login"
-        ))),
+        (200..=299, None) => Err(not_a_server("answer to the login is not a JSON object")),
+        // The server is there and will be well again.
+        (500..=599, _) => Err(HttpError::Unreachable(format!("HTTP status {status}")).into()),
+        (status, _) => Err(not_a_server(&format!("HTTP status {status} to the login"))),
     }
+}
+
+fn not_a_server(why: &str) -> LoginError {
+    HttpError::NotAServer(why.to_owned()).into()
 }
 
 /// Reads the fields of §11; a token may also stand as an object, as the answer to a refresh has it.
@@ -139,11 +109,7 @@ fn read_login(fields: &Value) -> Result<Login, LoginError> {
     let token = match texts.into_iter().flatten().find(|text| !text.is_empty()) {
         Some(token) => Secret::new(token),
         None if fields["token"] == "" => return Err(LoginError::SecondFactor),
-        None => {
-            return Err(LoginError::NotAServer(
-                "answer to the login has no token".to_owned(),
-            ));
-        }
+        None => return Err(not_a_server("answer to the login has no token")),
     };
     let user = &fields["user"];
     let id = [&user["id"], &user["user_id"]]
@@ -164,28 +130,13 @@ fn read_login(fields: &Value) -> Result<Login, LoginError> {
     })
 }
 
-fn refusal_text(answer: Option<&Value>) -> String {
+/// What a server says of a refusal, for the small print.
+pub(crate) fn refusal_text(answer: Option<&Value>) -> String {
     let answer = answer.unwrap_or(&Value::Null);
     let text = [&answer["error"], &answer["message"]]
         .into_iter()
         .find_map(Value::as_str);
     text.unwrap_or("no reason given").to_owned()
-}
-
-fn failure(error: ureq::Error) -> LoginError {
-    match error {
-        ureq::Error::Timeout(_) => LoginError::Silent,
-        ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => LoginError::Silent,
-        ureq::Error::Io(error) => match error.downcast::<rustls::Error>() {
-            Ok(error) => LoginError::Tls(error.to_string()),
-            Err(error) => LoginError::Unreachable(error.to_string()),
-        },
-        ureq::Error::HostNotFound => LoginError::Unreachable("host name is unknown".to_owned()),
-        ureq::Error::ConnectionFailed => LoginError::Unreachable("connection failed".to_owned()),
-        ureq::Error::Rustls(error) => LoginError::Tls(error.to_string()),
-        ureq::Error::Tls(text) => LoginError::Tls(text.to_owned()),
-        error => LoginError::NotAServer(error.to_string()),
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Sessions are pure: no clock, socket or task. They do not know who reads the texts they make.
 
 use crate::im_suite;
+use crate::im_suite::encoding::Encoding;
 use ahoy_call::{CallId, Party, Signal, UserId};
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
@@ -26,6 +27,9 @@ pub trait Protocol: Send {
 
     /// Sends one signal; `wall` is the time of day written into it.
     fn handle_signal(&mut self, now: Instant, wall: Timestamp, signal: Signal) -> Result<(), ProtocolError>;
+
+    /// Who the user is, found out elsewhere after [`Problem::UnknownUser`]; what the server says counts more.
+    fn handle_user(&mut self, now: Instant, user: UserId);
 
     /// Tells whether a call is up: heartbeats are then closer and silence is noticed sooner.
     fn set_in_call(&mut self, now: Instant, in_call: bool);
@@ -98,7 +102,7 @@ pub enum Problem {
     /// A message of the server could not be read; the text names the field.
     #[error("malformed message from the server: {0}")]
     Malformed(String),
-    /// Neither the server nor the token says who the user is.
+    /// Neither the server nor the token says who the user is; the session waits for [`Protocol::handle_user`].
     #[error("the server and the token do not say which user this is")]
     UnknownUser,
     /// More texts waited for the link than are kept; the least important were dropped.
@@ -147,10 +151,10 @@ impl ProtocolKind {
         }
     }
 
-    /// The WebSocket subprotocol to ask for (RFC 6455 §1.9).
-    pub fn subprotocol(self) -> &'static str {
+    /// The encodings to ask a server for, the most wanted first.
+    pub fn encodings(self) -> &'static [Encoding] {
         match self {
-            ProtocolKind::ImSuite => im_suite::SUBPROTOCOL,
+            ProtocolKind::ImSuite => &im_suite::encoding::PREFERENCE,
         }
     }
 }

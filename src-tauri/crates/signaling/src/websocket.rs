@@ -6,10 +6,10 @@ mod aftermath;
 mod connect;
 
 use crate::backoff::Backoff;
+use crate::im_suite::encoding::{DecodeError, Encoding, Frame};
 use crate::link::{Address, DownCause, LinkEvent, Target, TargetError, check_token};
 use crate::secret::Secret;
 use aftermath::Aftermath;
-use connect::Socket;
 use futures_util::{SinkExt, StreamExt};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -116,7 +116,7 @@ impl Connection {
         })
     }
 
-    /// Connects at once: cuts a wait short and replaces a live link, whose network may be gone.
+    /// Connects at once: cuts a wait short and replaces a live link, whose network may be gone or whose token is old.
     pub fn retry_now(&self) {
         self.wishes.send_modify(|wishes| wishes.retries += 1);
     }
@@ -146,6 +146,12 @@ impl Connection {
     }
 }
 
+/// An open WebSocket.
+struct Link {
+    socket: connect::Socket,
+    encoding: Encoding,
+}
+
 struct Driver {
     target: Target,
     address: Address,
@@ -169,7 +175,7 @@ impl Driver {
         loop {
             let seen = self.wishes.borrow_and_update().clone();
             let cause = match self.connect(&seen).await {
-                Ok(Ok(socket)) => match self.live(socket, &seen).await {
+                Ok(Ok(link)) => match self.live(link, &seen).await {
                     Ok(cause) => cause,
                     Err(closing) => return closing,
                 },
@@ -193,14 +199,15 @@ impl Driver {
     }
 
     /// One attempt; texts handed over meanwhile are held.
-    async fn connect(&mut self, seen: &Wishes) -> Result<Result<Socket, DownCause>, Closing> {
+    async fn connect(&mut self, seen: &Wishes) -> Result<Result<Link, DownCause>, Closing> {
         let (target, address, limit) = (self.target.clone(), self.address.clone(), self.pace.connect_limit);
         let token = seen.token.clone();
         let attempt = async move {
             let opened = connect::open(&address, &target, &token);
-            tokio::time::timeout(limit, opened)
+            let (socket, encoding) = tokio::time::timeout(limit, opened)
                 .await
-                .unwrap_or(Err(DownCause::ConnectTimeout))
+                .unwrap_or(Err(DownCause::ConnectTimeout))?;
+            Ok(Link { socket, encoding })
         };
         tokio::pin!(attempt);
         loop {
@@ -213,19 +220,20 @@ impl Driver {
     }
 
     /// Carries texts both ways until the link ends.
-    async fn live(&mut self, mut socket: Socket, seen: &Wishes) -> Result<DownCause, Closing> {
+    async fn live(&mut self, mut link: Link, seen: &Wishes) -> Result<DownCause, Closing> {
         self.emit(LinkEvent::Up).await?;
-        tracing::info!("signaling link is up");
+        tracing::info!(encoding = link.encoding.subprotocol(), "signaling link is up");
         let since = Instant::now();
-        let cause = self.carry(&mut socket, seen).await;
+        let cause = self.carry(&mut link, seen).await;
         if since.elapsed() >= self.pace.stable {
             self.pace.backoff.reset();
         }
         if cause.is_err() {
-            self.send_last_words(&mut socket).await;
+            self.send_last_words(&mut link).await;
         }
         let code = match &cause {
             Ok(DownCause::BadFrame(_)) => CloseCode::Unsupported,
+            Ok(DownCause::Undecodable(_)) => CloseCode::Invalid,
             Ok(DownCause::TooBig(_)) => CloseCode::Size,
             Ok(_) => CloseCode::Away,
             Err(Closing) => CloseCode::Normal,
@@ -235,16 +243,16 @@ impl Driver {
             reason: "".into(),
         };
         // The link is over whether or not the other side hears the farewell.
-        let _ = tokio::time::timeout(FAREWELL_LIMIT, socket.close(Some(farewell))).await;
+        let _ = tokio::time::timeout(FAREWELL_LIMIT, link.socket.close(Some(farewell))).await;
         cause
     }
 
     /// Sends what the owner handed over before it closed: the end of a call must not be lost because the program ends.
-    async fn send_last_words(&mut self, socket: &mut Socket) {
+    async fn send_last_words(&mut self, link: &mut Link) {
         let (held, outgoing) = (&mut self.held, &mut self.outgoing);
         let all = async {
             while let Ok(text) = outgoing.try_recv() {
-                if write(held, socket, text).await.is_err() {
+                if write(held, link, text).await.is_err() {
                     return;
                 }
             }
@@ -254,15 +262,15 @@ impl Driver {
         }
     }
 
-    async fn carry(&mut self, socket: &mut Socket, seen: &Wishes) -> Result<DownCause, Closing> {
+    async fn carry(&mut self, link: &mut Link, seen: &Wishes) -> Result<DownCause, Closing> {
         while let Some(text) = self.held.pop_front() {
-            if let Err(cause) = write(&mut self.held, socket, text).await {
+            if let Err(cause) = write(&mut self.held, link, text).await {
                 return Ok(cause);
             }
         }
         loop {
             tokio::select! {
-                received = next_frame(&self.incoming, socket) => {
+                received = next_frame(&self.incoming, link) => {
                     let (permit, frame) = received?;
                     match frame {
                         Ok(event) => permit.send(event),
@@ -270,7 +278,7 @@ impl Driver {
                     }
                 }
                 text = self.outgoing.recv() => {
-                    if let Err(cause) = write(&mut self.held, socket, text.ok_or(Closing)?).await {
+                    if let Err(cause) = write(&mut self.held, link, text.ok_or(Closing)?).await {
                         return Ok(cause);
                     }
                 }
@@ -281,7 +289,11 @@ impl Driver {
                         return Ok(DownCause::Silent);
                     }
                     if wishes.retries != seen.retries {
-                        return Ok(DownCause::NetworkChanged);
+                        return Ok(if wishes.tokens == seen.tokens {
+                            DownCause::NetworkChanged
+                        } else {
+                            DownCause::TokenRenewed
+                        });
                     }
                 }
             }
@@ -378,8 +390,17 @@ fn hold(held: &mut VecDeque<String>, text: String) {
 }
 
 /// Writes one text; what could not be written is held for the next link.
-async fn write(held: &mut VecDeque<String>, socket: &mut Socket, text: String) -> Result<(), DownCause> {
-    let sent = tokio::time::timeout(WRITE_LIMIT, socket.send(Message::text(text.clone()))).await;
+async fn write(held: &mut VecDeque<String>, link: &mut Link, text: String) -> Result<(), DownCause> {
+    let message = match link.encoding.encode(text.clone()) {
+        Ok(Frame::Text(text)) => Message::text(text),
+        Ok(Frame::Binary(bytes)) => Message::binary(bytes),
+        Err(error) => {
+            // The server would refuse it, and every link after this one too.
+            tracing::warn!(%error, "a message is dropped");
+            return Ok(());
+        }
+    };
+    let sent = tokio::time::timeout(WRITE_LIMIT, link.socket.send(message)).await;
     let cause = match sent {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => loss(error),
@@ -392,26 +413,33 @@ async fn write(held: &mut VecDeque<String>, socket: &mut Socket, text: String) -
 /// Reads one frame once the owner has room for it. Cancelling loses nothing: the frame is read last.
 async fn next_frame<'a>(
     incoming: &'a mpsc::Sender<LinkEvent>,
-    socket: &mut Socket,
+    link: &mut Link,
 ) -> Result<(mpsc::Permit<'a, LinkEvent>, Result<LinkEvent, DownCause>), Closing> {
     let permit = incoming.reserve().await.map_err(|_| Closing)?;
-    let frame = match socket.next().await {
-        Some(Ok(Message::Text(text))) => Ok(LinkEvent::Text(text.as_str().to_owned())),
+    let frame = match link.socket.next().await {
+        Some(Ok(Message::Text(text))) => decoded(link.encoding.decode_text(&text)),
+        Some(Ok(Message::Binary(bytes))) => decoded(link.encoding.decode_binary(&bytes)),
         Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(LinkEvent::Alive),
         Some(Ok(Message::Close(frame))) => Err(aftermath::closed(frame.map(|frame| frame.code.into()))),
-        Some(Ok(Message::Binary(_) | Message::Frame(_))) => {
-            Err(DownCause::BadFrame("a binary message".to_owned()))
-        }
+        Some(Ok(Message::Frame(_))) => Err(DownCause::BadFrame("a raw frame".to_owned())),
         Some(Err(error)) => Err(loss(error)),
         None => Err(DownCause::Lost("closed without a farewell".to_owned())),
     };
     Ok((permit, frame))
 }
 
+fn decoded(text: Result<String, DecodeError>) -> Result<LinkEvent, DownCause> {
+    text.map(LinkEvent::Text).map_err(|error| match error {
+        DecodeError::WrongFrameKind => DownCause::BadFrame(error.to_string()),
+        DecodeError::TooBig => DownCause::TooBig(error.to_string()),
+        DecodeError::Undecodable(_) => DownCause::Undecodable(error.to_string()),
+    })
+}
+
 fn loss(error: tungstenite::Error) -> DownCause {
     match error {
         tungstenite::Error::Capacity(error) => DownCause::TooBig(error.to_string()),
-        tungstenite::Error::Utf8(error) => DownCause::BadFrame(error),
+        tungstenite::Error::Utf8(error) => DownCause::Undecodable(error),
         error => DownCause::Lost(error.to_string()),
     }
 }

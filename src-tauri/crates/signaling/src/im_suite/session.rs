@@ -271,15 +271,29 @@ impl Protocol for Session {
                 .unwrap_or_default(),
         };
         let (kind, call) = (Kind::of(&signal), signal.call().cloned());
+        let was_answered = known.and_then(KnownCall::answered).is_some();
+        let envelope = |message| Envelope::new(message, Some(translate::rfc3339(wall))).to_text();
+        if let Some(given_up) = translate::given_up(&signal, &context).filter(|_| was_answered) {
+            self.outbox.push(Kind::Report, call.clone(), envelope(given_up));
+        }
         let message =
             translate::message_of(signal, &context).ok_or(ProtocolError::ServerOnly("answered elsewhere"))?;
-        let envelope = Envelope::new(message, Some(translate::rfc3339(wall)));
-        self.outbox.push(kind, call, envelope.to_text());
+        self.outbox.push(kind, call, envelope(message));
         match self.outbox.take_dropped() {
             0 => {}
             dropped => self.events.push_back(Event::Problem(Problem::Overflow(dropped))),
         }
         Ok(())
+    }
+
+    fn handle_user(&mut self, _now: Instant, user: UserId) {
+        self.token_user = Some(user);
+        if self.me.is_none() {
+            self.me = Some(user);
+            if let Link::Ready { .. } = self.link {
+                self.become_ready(None, Vec::new());
+            }
+        }
     }
 
     fn set_in_call(&mut self, now: Instant, in_call: bool) {

@@ -49,8 +49,8 @@ pub fn signal_of(message: Message, me: Option<UserId>) -> Result<Option<Signal>,
         },
         Message::End(end) => Signal::End {
             call: end.call_id,
-            reason: reason_of(&end.reason),
-            detail: end.detail.map(detail_of),
+            reason: EndReason::from_word(&end.reason),
+            detail: end.detail.as_deref().map(EndDetail::from_word),
         },
         Message::Status(status) => return Ok(report::read(status)),
         Message::Error(error) => Signal::Refused {
@@ -158,6 +158,21 @@ pub fn message_of(signal: Signal, context: &Context) -> Option<Message> {
     Some(message)
 }
 
+/// What is said before the end of a call whose connection does not come back: `failed` (§4.5).
+pub fn given_up(signal: &Signal, context: &Context) -> Option<Message> {
+    match signal {
+        Signal::End {
+            call,
+            reason: EndReason::NetworkError,
+            detail: Some(EndDetail::IceFailed),
+        } => {
+            let status = report::failed(call.clone(), Some(context.me), context.peer);
+            Some(Message::Status(status))
+        }
+        _ => None,
+    }
+}
+
 /// A server that echoes calls cannot do them (§13).
 pub fn calls_unsupported() -> Refusal {
     refusal::calls_unsupported()
@@ -230,33 +245,6 @@ fn wire_candidate(candidate: ahoy_call::Candidate) -> Candidate {
 
 fn call_type(video: bool) -> CallType {
     if video { CallType::Video } else { CallType::Audio }
-}
-
-/// An unknown word counts as a hang-up (§4.4).
-fn reason_of(word: &str) -> EndReason {
-    match word {
-        "user_rejected" => EndReason::UserRejected,
-        "user_busy" => EndReason::UserBusy,
-        "timeout" => EndReason::Timeout,
-        "network_error" => EndReason::NetworkError,
-        "server_error" => EndReason::ServerError,
-        _ => EndReason::UserHangup,
-    }
-}
-
-fn detail_of(word: String) -> EndDetail {
-    match word.as_str() {
-        "cancelled" => EndDetail::Cancelled,
-        "media_failure" => EndDetail::MediaFailure,
-        "glare" => EndDetail::Glare,
-        "ring" => EndDetail::Ring,
-        "ice_failed" => EndDetail::IceFailed,
-        "dtls_failed" => EndDetail::DtlsFailed,
-        "bad_sdp" => EndDetail::BadSdp,
-        "signaling_lost" => EndDetail::SignalingLost,
-        "media_lost" => EndDetail::MediaLost,
-        _ => EndDetail::Other(word),
-    }
 }
 
 #[cfg(test)]

@@ -64,14 +64,20 @@ async fn nobody_listening_is_unreachable() {
         .expect("address")
         .port();
     let outcome = login(&format!("ws://127.0.0.1:{port}/ws"), "ann", &secret(), false).await;
-    assert!(matches!(outcome, Err(LoginError::Unreachable(_))), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(LoginError::Http(HttpError::Unreachable(_)))),
+        "{outcome:?}"
+    );
 }
 
 #[tokio::test]
 async fn something_else_is_not_a_server() {
     let (url, _thread) = server("SSH-2.0-OpenSSH_9.9\r\n\r\n".to_owned());
     let outcome = login(&url, "ann", &secret(), false).await;
-    assert!(matches!(outcome, Err(LoginError::NotAServer(_))), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(LoginError::Http(HttpError::NotAServer(_)))),
+        "{outcome:?}"
+    );
 }
 
 #[tokio::test]
@@ -128,26 +134,22 @@ fn every_refusal_has_its_own_error() {
         (200, "<html>"),
         (200, "{}"),
         (200, "[]"),
-        (500, "{}"),
         (302, ""),
     ] {
         assert!(
-            matches!(refused(status, text), LoginError::NotAServer(_)),
+            matches!(refused(status, text), LoginError::Http(HttpError::NotAServer(_))),
             "{status} {text}"
         );
     }
+    let broken = refused(500, "{}");
+    assert!(
+        matches!(broken, LoginError::Http(HttpError::Unreachable(_))),
+        "{broken}"
+    );
 }
 
 #[test]
 fn phone_numbers_are_told_from_names() {
     assert!(is_phone("+8613800138000") && is_phone("13800138000"));
     assert!(!is_phone("ann") && !is_phone("42") && !is_phone("+1234567x") && !is_phone(""));
-}
-
-#[test]
-fn rest_lives_beside_the_websocket() {
-    let base = |url| http_base(&Address::of(url).expect("url"));
-    assert_eq!(base("wss://example.org/ws"), "https://example.org:443");
-    assert_eq!(base("ws://[::1]:8080/im/ws?x=1"), "http://[::1]:8080/im");
-    assert_eq!(base("ws://localhost"), "http://localhost:80");
 }

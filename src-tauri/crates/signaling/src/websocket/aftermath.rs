@@ -29,7 +29,7 @@ impl Aftermath {
                     at_least,
                 }
             }
-            DownCause::NetworkChanged => {
+            DownCause::NetworkChanged | DownCause::TokenRenewed => {
                 pace.backoff.reset();
                 Aftermath::Retry {
                     wait: Duration::ZERO,
@@ -43,6 +43,7 @@ impl Aftermath {
             | DownCause::Closed(_)
             | DownCause::TooBig(_)
             | DownCause::BadFrame(_)
+            | DownCause::Undecodable(_)
             | DownCause::Lost(_)
             | DownCause::Silent => Aftermath::Retry {
                 wait: pace.backoff.next(random()),

@@ -1,6 +1,7 @@
 //! One attempt: TCP, TLS, and the upgrade with its HTTP answers (RFC 6455 §4, IM-Suite §1.1 to §1.6).
 
-use crate::link::{Address, DownCause, Target};
+use crate::im_suite::encoding::{Encoding, FRAME_LIMIT};
+use crate::link::{Address, Auth, DownCause, Target};
 use crate::secret::Secret;
 use crate::tls;
 use crate::token::TokenClaims;
@@ -20,33 +21,64 @@ use tokio_tungstenite::tungstenite::{
     protocol::WebSocketConfig,
 };
 
-/// Largest message taken, bytes (IM-Suite §12).
-pub(super) const MAX_MESSAGE: usize = 256 * 1024;
-
 pub(super) type Socket = WebSocketStream<Box<dyn Stream>>;
 
 /// A byte stream, plain or TLS.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-/// Opens a WebSocket. A server that selects no subprotocol is asked once more without one (IM-Suite §12).
-pub(super) async fn open(address: &Address, target: &Target, token: &Secret) -> Result<Socket, DownCause> {
-    match upgrade(address, target, token, true).await {
-        Err(Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
-            SubProtocolError::NoSubProtocol,
-        ))) => upgrade(address, target, token, false).await,
-        outcome => outcome,
+/// Opens a WebSocket; the server selects the encoding. One that selects none although asked is asked once more without,
+/// and then speaks JSON (IM-Suite §12); one that refuses the header is asked once more with the token in the query, where
+/// [`Auth::Auto`] allows it (§1.2).
+pub(super) async fn open(
+    address: &Address,
+    target: &Target,
+    token: &Secret,
+) -> Result<(Socket, Encoding), DownCause> {
+    let mut form = Form {
+        subprotocol: true,
+        query: false,
+    };
+    loop {
+        match upgrade(address, target, token, form).await {
+            Err(Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
+                SubProtocolError::NoSubProtocol,
+            ))) if form.subprotocol => form.subprotocol = false,
+            Err(Error::Http(response))
+                if response.status() == StatusCode::UNAUTHORIZED
+                    && !form.query
+                    && may_use_query(address, target.auth) =>
+            {
+                form.query = true;
+            }
+            outcome => return outcome.map_err(|error| cause_of(error, token)),
+        }
     }
-    .map_err(|error| cause_of(error, token))
+}
+
+/// How one attempt is made.
+#[derive(Debug, Clone, Copy)]
+struct Form {
+    /// Asks for a subprotocol.
+    subprotocol: bool,
+    /// The token is in the query in place of the header.
+    query: bool,
+}
+
+fn may_use_query(address: &Address, auth: Auth) -> bool {
+    match auth {
+        Auth::Header => false,
+        Auth::Auto => address.tls || address.is_loopback(),
+    }
 }
 
 async fn upgrade(
     address: &Address,
     target: &Target,
     token: &Secret,
-    subprotocol: bool,
-) -> Result<Socket, Error> {
-    let request = request(target, token, subprotocol)?;
+    form: Form,
+) -> Result<(Socket, Encoding), Error> {
+    let request = request(target, token, form)?;
     let tcp = TcpStream::connect((address.host.as_str(), address.port)).await?;
     // Signaling messages are small and urgent.
     tcp.set_nodelay(true)?;
@@ -66,29 +98,60 @@ async fn upgrade(
         Box::new(tcp)
     };
     let config = WebSocketConfig::default()
-        .max_message_size(Some(MAX_MESSAGE))
-        .max_frame_size(Some(MAX_MESSAGE));
-    let (socket, _response) =
+        .max_message_size(Some(FRAME_LIMIT))
+        .max_frame_size(Some(FRAME_LIMIT));
+    let (socket, response) =
         tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await?;
-    Ok(socket)
+    // The library has checked that a selected subprotocol is one of those asked for.
+    let encoding = response
+        .headers()
+        .get("Sec-WebSocket-Protocol")
+        .and_then(|name| Encoding::of_subprotocol(name.to_str().ok()?))
+        .unwrap_or(Encoding::Json);
+    Ok((socket, encoding))
 }
 
-fn request(target: &Target, token: &Secret, subprotocol: bool) -> Result<Request, Error> {
-    let mut request = target.url.as_str().into_client_request()?;
+fn request(target: &Target, token: &Secret, form: Form) -> Result<Request, Error> {
+    let mut request = if form.query {
+        with_token(&target.url, token).into_client_request()?
+    } else {
+        target.url.as_str().into_client_request()?
+    };
     let headers = request.headers_mut();
-    let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))?;
-    bearer.set_sensitive(true);
-    headers.insert("Authorization", bearer);
+    if !form.query {
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))?;
+        bearer.set_sensitive(true);
+        headers.insert("Authorization", bearer);
+    }
     if let Some(device_id) = &target.device_id {
         headers.insert("X-Device-Id", HeaderValue::try_from(device_id)?);
     }
-    if subprotocol {
-        headers.insert(
-            "Sec-WebSocket-Protocol",
-            HeaderValue::from_static(target.subprotocol),
-        );
+    if form.subprotocol {
+        let names: Vec<_> = target
+            .encodings
+            .iter()
+            .map(|encoding| encoding.subprotocol())
+            .collect();
+        if !names.is_empty() {
+            headers.insert("Sec-WebSocket-Protocol", HeaderValue::try_from(names.join(", "))?);
+        }
     }
     Ok(request)
+}
+
+/// The address with the token in its query, percent-encoded (RFC 3986 §2.3).
+fn with_token(url: &str, token: &Secret) -> String {
+    use std::fmt::Write;
+    let url = url.split('#').next().unwrap_or_default();
+    let mut all = format!("{url}{}token=", if url.contains('?') { '&' } else { '?' });
+    for byte in token.expose().bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => all.push(char::from(byte)),
+            // Writing to a string cannot fail.
+            _ => write!(all, "%{byte:02X}").unwrap_or_default(),
+        }
+    }
+    all
 }
 
 fn tls_error(error: rustls::Error) -> Error {
@@ -128,6 +191,22 @@ fn refusal_of_token(expires: Option<Timestamp>, now: Timestamp) -> DownCause {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_goes_into_a_query_only_where_nobody_else_reads_it() {
+        let may = |url: &str, auth| may_use_query(&Address::of(url).expect("url"), auth);
+        assert!(may("wss://im.example.org/ws", Auth::Auto) && may("ws://127.0.0.1:1/ws", Auth::Auto));
+        assert!(!may("ws://192.0.2.1/ws", Auth::Auto) && !may("wss://im.example.org/ws", Auth::Header));
+        let token = Secret::new("a.b-c_d+/=&");
+        assert_eq!(
+            with_token("wss://h/ws", &token),
+            "wss://h/ws?token=a.b-c_d%2B%2F%3D%26"
+        );
+        assert_eq!(
+            with_token("wss://h/ws?x=1", &token),
+            "wss://h/ws?x=1&token=a.b-c_d%2B%2F%3D%26"
+        );
+    }
 
     #[test]
     fn a_refused_token_that_has_ended_is_expired_and_any_other_is_wrong() {

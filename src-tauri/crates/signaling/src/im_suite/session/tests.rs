@@ -1,5 +1,5 @@
 use super::*;
-use ahoy_call::{EndReason, Offer, RefusalCode};
+use ahoy_call::{EndDetail, EndReason, Offer, RefusalCode};
 use serde_json::{Value, json};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -189,6 +189,25 @@ fn nobody_knows_the_user_is_a_problem() {
 }
 
 #[test]
+fn a_user_found_out_elsewhere_is_ready_and_the_servers_word_counts_more() {
+    let mut session = Session::new(SessionConfig { user: None });
+    let now = Instant::now();
+    session.handle_connected(now);
+    session.handle_timeout(now + 2 * SECOND);
+    assert_eq!(session.poll_event(), Some(Event::Problem(Problem::UnknownUser)));
+    session.handle_user(now + 3 * SECOND, user(7));
+    let me = |event| match event {
+        Some(Event::Ready { me, .. }) => Some(me),
+        _ => None,
+    };
+    assert_eq!(me(session.poll_event()), Some(Party::User(user(7))));
+    session.handle_text(now + 4 * SECOND, &welcome().to_string());
+    assert_eq!(me(session.poll_event()), Some(Party::User(user(1))));
+    session.handle_user(now + 5 * SECOND, user(7));
+    assert_eq!(session.poll_event(), None);
+}
+
+#[test]
 fn pings_are_closer_in_a_call() {
     let mut bench = Bench::ready();
     bench.pass(29 * SECOND);
@@ -370,6 +389,38 @@ fn a_message_before_the_offer_passes_and_makes_nobody_the_other_party() {
     }
     bench.say(end()).expect("an end");
     assert_eq!(bench.sent()[0]["payload"]["to_user"], 2);
+}
+
+#[test]
+fn a_connection_given_up_is_said_before_the_end_of_a_call_that_was_answered() {
+    let given_up = || Signal::End {
+        call: call("c1"),
+        reason: EndReason::NetworkError,
+        detail: Some(EndDetail::IceFailed),
+    };
+    for (is_answered, last, expected) in [
+        (true, given_up(), &["call.status", "call.end"][..]),
+        (true, end(), &["call.end"]),
+        (false, given_up(), &["call.end"]),
+    ] {
+        let mut bench = Bench::ready();
+        bench.say(offer_to(Party::User(user(2)))).expect("an offer");
+        if is_answered {
+            bench.text(answer());
+        }
+        bench.sent();
+        bench.say(last).expect("an end");
+        let sent = bench.sent();
+        let kinds: Vec<_> = sent.iter().map(|message| &message["type"]).collect();
+        assert_eq!(kinds, expected);
+        if expected.len() == 2 {
+            let payload = &sent[0]["payload"];
+            assert_eq!(
+                (&payload["status"], &payload["to_user"]),
+                (&json!("failed"), &json!(2))
+            );
+        }
+    }
 }
 
 #[test]

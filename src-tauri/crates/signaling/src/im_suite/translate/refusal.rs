@@ -2,6 +2,7 @@
 
 use crate::im_suite::wire::{CallError, ErrorDetails, Map};
 use ahoy_call::{CallId, Refusal, RefusalCode, RefusalGroup, UserId};
+use std::time::Duration;
 
 pub(super) fn read(error: CallError) -> Refusal {
     let details = error.details.unwrap_or_default();
@@ -16,6 +17,7 @@ pub(super) fn read(error: CallError) -> Refusal {
         code,
         text: texts.collect::<Vec<_>>().join(": "),
         winner: details.call_id_winner,
+        retry_after: details.retry_after_ms.map(Duration::from_millis),
     }
 }
 
@@ -39,6 +41,9 @@ pub(super) fn write(
             code: Some(code_word(&refusal.code).to_owned()),
             fatal: Some(refusal.fatal),
             call_id_winner: refusal.winner,
+            retry_after_ms: refusal
+                .retry_after
+                .map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
             ..ErrorDetails::default()
         }),
         extra: Map::new(),
@@ -52,6 +57,7 @@ pub(super) fn calls_unsupported() -> Refusal {
         fatal: true,
         text: "server echoes call messages instead of delivering them".to_owned(),
         winner: None,
+        retry_after: None,
     }
 }
 
@@ -93,6 +99,7 @@ fn code_of(word: &str) -> RefusalCode {
         "answered_elsewhere" => RefusalCode::AnsweredElsewhere,
         "bad_sdp" => RefusalCode::BadSdp,
         "rate_limited" => RefusalCode::RateLimited,
+        "renegotiation_pending" => RefusalCode::RenegotiationPending,
         _ => RefusalCode::Other(word.to_owned()),
     }
 }
@@ -110,6 +117,7 @@ fn code_word(code: &RefusalCode) -> &str {
         RefusalCode::AnsweredElsewhere => "answered_elsewhere",
         RefusalCode::BadSdp => "bad_sdp",
         RefusalCode::RateLimited => "rate_limited",
+        RefusalCode::RenegotiationPending => "renegotiation_pending",
         RefusalCode::CallsUnsupported => "internal",
         RefusalCode::Other(word) => word,
     }
@@ -130,6 +138,7 @@ fn always_fatal(code: &RefusalCode) -> bool {
         | RefusalCode::UnknownCall
         | RefusalCode::BadSdp
         | RefusalCode::RateLimited
+        | RefusalCode::RenegotiationPending
         | RefusalCode::Other(_) => false,
     }
 }

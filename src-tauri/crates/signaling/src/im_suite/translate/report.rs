@@ -1,7 +1,7 @@
 //! `call.status`: ringing, answered elsewhere, and the quality report (§4.5).
 
 use crate::im_suite::wire::{CallStatus, Map, MediaStatus, NetworkStats};
-use ahoy_call::{CallId, LinkQuality, MediaState, Report, Resolution, Signal, Toggle, UserId};
+use ahoy_call::{CallId, LinkPath, LinkQuality, MediaState, Report, Resolution, Signal, Toggle, UserId};
 use serde_json::Number;
 use std::time::Duration;
 
@@ -28,11 +28,19 @@ pub(super) fn read(status: CallStatus) -> Option<Signal> {
 }
 
 pub(super) fn ringing(call_id: CallId, from_user: Option<UserId>, to_user: Option<UserId>) -> CallStatus {
+    bare("ringing", call_id, from_user, to_user)
+}
+
+pub(super) fn failed(call_id: CallId, from_user: Option<UserId>, to_user: Option<UserId>) -> CallStatus {
+    bare("failed", call_id, from_user, to_user)
+}
+
+fn bare(status: &str, call_id: CallId, from_user: Option<UserId>, to_user: Option<UserId>) -> CallStatus {
     CallStatus {
         call_id,
         from_user,
         to_user,
-        status: "ringing".to_owned(),
+        status: status.to_owned(),
         duration: None,
         audio_quality: None,
         video_quality: None,
@@ -49,19 +57,18 @@ pub(super) fn write(
     to_user: Option<UserId>,
 ) -> CallStatus {
     let word = |quality: LinkQuality| quality_word(quality).to_owned();
+    let status = if report.connected {
+        "connected"
+    } else {
+        "disconnected"
+    };
     CallStatus {
-        status: if report.connected {
-            "connected"
-        } else {
-            "disconnected"
-        }
-        .to_owned(),
         duration: report.duration.map(|duration| duration.as_secs()),
         audio_quality: report.audio_quality.map(word),
         video_quality: report.video_quality.map(word),
         network_stats: report.network.map(wire_network),
         media: report.media.map(wire_media),
-        ..ringing(call_id, from_user, to_user)
+        ..bare(status, call_id, from_user, to_user)
     }
 }
 
@@ -105,6 +112,26 @@ fn network_of(stats: &NetworkStats) -> ahoy_call::NetworkStats {
         resolution: side(&stats.width)
             .zip(side(&stats.height))
             .map(|(width, height)| Resolution { width, height }),
+        path: stats.path.as_deref().and_then(path_of),
+    }
+}
+
+fn path_of(word: &str) -> Option<LinkPath> {
+    Some(match word {
+        "host" => LinkPath::Host,
+        "srflx" => LinkPath::ServerReflexive,
+        "prflx" => LinkPath::PeerReflexive,
+        "relay" => LinkPath::Relay,
+        _ => return None,
+    })
+}
+
+fn path_word(path: LinkPath) -> &'static str {
+    match path {
+        LinkPath::Host => "host",
+        LinkPath::ServerReflexive => "srflx",
+        LinkPath::PeerReflexive => "prflx",
+        LinkPath::Relay => "relay",
     }
 }
 
@@ -119,7 +146,7 @@ fn wire_network(stats: ahoy_call::NetworkStats) -> NetworkStats {
         fps: number(stats.fps),
         width: stats.resolution.map(|size| size.width.into()),
         height: stats.resolution.map(|size| size.height.into()),
-        path: None,
+        path: stats.path.map(|path| path_word(path).to_owned()),
         extra: Map::new(),
     }
 }

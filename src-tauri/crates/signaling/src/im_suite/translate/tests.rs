@@ -1,7 +1,7 @@
 use super::*;
 use crate::im_suite::wire::Envelope;
 use ahoy_call::{
-    CallId, Constraints, LinkQuality, MediaState, NetworkStats, RefusalCode, RefusalGroup, Report,
+    CallId, Constraints, LinkPath, LinkQuality, MediaState, NetworkStats, RefusalCode, RefusalGroup, Report,
     Resolution, Toggle,
 };
 use serde_json::{Value, json};
@@ -64,6 +64,7 @@ fn refusal(code: RefusalCode, fatal: bool) -> Refusal {
         fatal,
         text: "why".to_owned(),
         winner: None,
+        retry_after: Some(Duration::from_millis(1500)),
     }
 }
 
@@ -106,6 +107,7 @@ fn what_is_said_is_what_is_heard() {
                 width: 1280,
                 height: 720,
             }),
+            path: Some(LinkPath::ServerReflexive),
         }),
         media: Some(MediaState {
             audio: Some(Toggle::Off),
@@ -187,9 +189,9 @@ fn every_end_reason_and_detail_keeps_its_word() {
         EndReason::ServerError,
     ];
     for reason in reasons {
-        assert_eq!(reason_of(reason.as_str()), reason);
+        assert_eq!(EndReason::from_word(reason.as_str()), reason);
     }
-    assert_eq!(reason_of("a new word"), EndReason::UserHangup);
+    assert_eq!(EndReason::from_word("a new word"), EndReason::UserHangup);
     let details = [
         EndDetail::Cancelled,
         EndDetail::MediaFailure,
@@ -202,7 +204,7 @@ fn every_end_reason_and_detail_keeps_its_word() {
         EndDetail::MediaLost,
     ];
     for detail in details {
-        assert_eq!(detail_of(detail.as_str().to_owned()), detail);
+        assert_eq!(EndDetail::from_word(detail.as_str()), detail);
     }
 }
 
