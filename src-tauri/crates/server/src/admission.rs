@@ -1,12 +1,12 @@
-//! What an HTTP request says about who wants a WebSocket: token, origin and device (IM-Suite §1.2, §1.5, §1.6).
+//! What an HTTP request says about who wants a WebSocket: token, origin, device and encoding (IM-Suite §1.2, §1.5,
+//! §1.6, §12).
 //!
 //! Pure: headers and query in, decision out.
 
 use crate::switchboard::DeviceId;
+use ahoy_signaling::im_suite::encoding::Encoding;
 use axum::http::{HeaderMap, header};
 
-/// The subprotocol of text frames (IM-Suite §12).
-pub(crate) const SUBPROTOCOL: &str = "im-suite.v1.json";
 /// The subprotocol that carries a token, never echoed.
 const BEARER_SUBPROTOCOL: &str = "bearer.";
 const DEVICE_HEADER: &str = "x-device-id";
@@ -35,18 +35,28 @@ pub(crate) fn token(headers: &HeaderMap, query: &Query) -> Result<Option<String>
         .iter()
         .filter(|(name, _)| name == "token")
         .map(|(_, token)| token.clone());
-    let in_subprotocol = headers
-        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|list| list.split(','))
-        .filter_map(|name| name.trim().strip_prefix(BEARER_SUBPROTOCOL).map(str::to_owned));
+    let in_subprotocol =
+        subprotocols(headers).filter_map(|name| name.strip_prefix(BEARER_SUBPROTOCOL).map(str::to_owned));
     let mut tokens = in_header.chain(in_query).chain(in_subprotocol);
     let first = tokens.next();
     match &first {
         Some(first) if tokens.any(|other| other != *first) => Err(BadRequest::TwoTokens),
         Some(_) | None => Ok(first),
     }
+}
+
+/// The first encoding of the client's list that the server knows (IM-Suite §12); `None` when it asks for none of them.
+pub(crate) fn encoding(headers: &HeaderMap) -> Option<Encoding> {
+    subprotocols(headers).find_map(Encoding::of_subprotocol)
+}
+
+fn subprotocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers
+        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .map(str::trim)
 }
 
 /// The device that a request names; `None` when it names none.
@@ -129,6 +139,22 @@ mod tests {
         );
         let twice = query(&[("token", "t"), ("token", "u")]);
         assert_eq!(token(&HeaderMap::new(), &twice), Err(BadRequest::TwoTokens));
+    }
+
+    #[test]
+    fn the_order_of_the_client_decides_about_the_encoding() {
+        let chosen = |list: &str| encoding(&headers(&[("sec-websocket-protocol", list)]));
+        assert_eq!(encoding(&HeaderMap::new()), None);
+        assert_eq!(
+            chosen("bearer.t, im-suite.v1.cbor,im-suite.v1.json"),
+            Some(Encoding::Cbor)
+        );
+        assert_eq!(
+            chosen("im-suite.v9.xml, im-suite.v1.json, im-suite.v1.cbor.z"),
+            Some(Encoding::Json)
+        );
+        assert_eq!(chosen("im-suite.v1.cbor.z"), Some(Encoding::CborZ));
+        assert_eq!(chosen("bearer.im-suite.v1.json, chat"), None);
     }
 
     #[test]

@@ -1,172 +1,256 @@
-//! The HTTP side: sign-in, health, and the upgrade to a WebSocket (IM-Suite §1, §11).
+//! The HTTP side: what every request passes, who asks, health, and the upgrade to a WebSocket (IM-Suite §1, §11).
 
-use crate::accounts::Accounts;
-use crate::admission::{self, Query, SUBPROTOCOL};
-use crate::connection::{Connection, READ_LIMIT};
+use crate::accept::{HELLO, Peer};
+use crate::admission::{self, Query};
+use crate::connection::{Connection, READ_BUFFER, READ_LIMIT};
 use crate::exchange::Input;
+use crate::metrics::Metrics;
 use crate::outbox::outbox;
+use crate::passwords::Passwords;
+use crate::rate::RequestRates;
+use crate::refused::Refused;
+use crate::relay::Relay;
+use crate::rest;
+use crate::seats::{Seat, Seats};
+use crate::store::Store;
 use crate::switchboard::{ConnId, DeviceId};
-use crate::token::{Identity, LEEWAY, Tokens};
+use crate::token::{Holder, Identity, LEEWAY, TokenKind, Tokens};
 use ahoy_call::UserId;
+use ahoy_signaling::im_suite::encoding::Encoding;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{self, DefaultBodyLimit, State, WebSocketUpgrade};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{
+    self, DefaultBodyLimit, FromRequestParts, MatchedPath, Request, State, WebSocketUpgrade,
+};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{any, get};
 use axum::{Json, Router};
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::Instant;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout};
+use tracing::Instrument;
 
-/// Connections of one user (IM-Suite §1.6).
-const CONNECTIONS_PER_USER: usize = 10;
-/// Bytes of a sign-in request (chosen: far above any name and password).
+/// Bytes of a request's body (chosen: far above any name and password).
 const BODY_LIMIT: usize = 16 * 1024;
 
 /// What the handlers share.
 #[derive(Debug)]
 pub(crate) struct Site {
-    accounts: Accounts,
-    tokens: Tokens,
-    origins: Vec<String>,
-    inputs: mpsc::Sender<Input>,
+    pub(crate) store: Store,
+    pub(crate) passwords: Passwords,
+    pub(crate) tokens: Tokens,
+    pub(crate) origins: Vec<String>,
+    pub(crate) metrics: Metrics,
+    pub(crate) relay: Option<Arc<Relay>>,
+    pub(crate) rates: Mutex<RequestRates>,
+    /// The epoch of `rates`.
+    pub(crate) started: Instant,
+    pub(crate) inputs: mpsc::Sender<Input>,
     /// Every connection's task holds one; the receiver ends when all are done.
-    running: mpsc::WeakSender<()>,
-    seats: HashMap<UserId, Arc<Semaphore>>,
-    next_conn: AtomicU64,
+    pub(crate) running: mpsc::WeakSender<()>,
+    pub(crate) phase: watch::Receiver<Phase>,
+    pub(crate) seats: Seats,
+    /// Random, so that connections of several nodes differ.
+    pub(crate) node: u32,
+    pub(crate) next_conn: AtomicU32,
+}
+
+pub(crate) type SiteState = Arc<Site>;
+
+/// How far the server is from its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Serving,
+    /// Calls and WebSockets are ended; requests are still answered.
+    Draining,
+    /// Connections are closed.
+    Closing,
 }
 
 impl Site {
-    pub(crate) fn new(
-        accounts: Accounts,
-        tokens: Tokens,
-        origins: Vec<String>,
-        inputs: mpsc::Sender<Input>,
-        running: mpsc::WeakSender<()>,
-    ) -> Self {
-        let seat = || Arc::new(Semaphore::new(CONNECTIONS_PER_USER));
-        let seats = accounts.iter().map(|account| (account.id, seat())).collect();
-        Self {
-            accounts,
-            tokens,
-            origins,
-            inputs,
-            running,
-            seats,
-            next_conn: AtomicU64::new(0),
+    /// Issues a token for a user; for one without an account it opens nothing.
+    pub(crate) fn token_for(&self, user: UserId) -> String {
+        let directory = self.store.directory();
+        let account = directory.get(user).map(|entry| &entry.account);
+        let holder = Holder {
+            user,
+            name: account.map(|account| account.name.as_str()).unwrap_or_default(),
+            version: account.map(|account| account.token_version).unwrap_or_default(),
+        };
+        self.tokens.access(Timestamp::now().as_second(), holder)
+    }
+
+    /// Whom a token is from. Everything that may be wrong with it gives one answer; only who is known and banned hears so.
+    pub(crate) fn authenticate(&self, token: &str, kind: TokenKind) -> Result<Identity, Refused> {
+        let identity = self.tokens.verify(token, kind).map_err(|error| {
+            tracing::debug!(%error, "token refused");
+            Refused::UNAUTHORIZED
+        })?;
+        let directory = self.store.directory();
+        let account = directory.get(identity.user).map(|entry| &entry.account);
+        match account {
+            Some(account) if account.banned => Err(Refused::BANNED),
+            Some(account) if account.token_version == identity.version => Ok(identity),
+            Some(_) | None => Err(Refused::UNAUTHORIZED),
         }
     }
 
-    /// Issues a token for a user; the name is empty for one without an account, whom `/ws` refuses.
-    pub(crate) fn token_for(&self, user: UserId) -> String {
-        let name = self.accounts.name(user).unwrap_or_default();
-        self.tokens.issue(Timestamp::now().as_second(), user, name)
+    fn is_stopping(&self) -> bool {
+        *self.phase.borrow() != Phase::Serving || self.phase.has_changed().is_err()
     }
 }
 
-pub(crate) fn router(site: Arc<Site>) -> Router {
+pub(crate) fn router(site: SiteState) -> Router {
     Router::new()
         .route("/health", get(health))
-        .route("/api/auth/login", post(login))
         .route("/ws", any(open_websocket))
+        .merge(rest::router())
+        .fallback(async || Refused::NO_ROUTE)
+        .method_not_allowed_fallback(async || Refused::METHOD)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn_with_state(Arc::clone(&site), pass))
         .with_state(site)
 }
 
-async fn health() -> Json<Value> {
-    Json(json!({ "success": true, "data": { "status": "ok" } }))
-}
-
-#[derive(Deserialize)]
-struct Login {
-    #[serde(alias = "phone")]
-    username: String,
-    password: String,
-}
-
-async fn login(
-    State(site): State<Arc<Site>>,
-    body: Result<Json<Login>, extract::rejection::JsonRejection>,
-) -> Response {
-    let Ok(Json(login)) = body else {
-        return refusal(
-            StatusCode::BAD_REQUEST,
-            "the body is not {username or phone, password}",
-        )
-        .into_response();
-    };
-    let Some(account) = site.accounts.sign_in(&login.username, &login.password) else {
-        return refusal(StatusCode::UNAUTHORIZED, "name or password is wrong").into_response();
-    };
-    let token = site.token_for(account.id);
-    let user = json!({ "id": account.id.as_u64(), "username": account.name });
-    Json(json!({
-        "success": true,
-        "data": {
-            "token": token,
-            "access_token": token,
-            "expires_in": site.tokens.ttl().as_secs(),
-            "user": user,
+/// What every request passes: the rate of its address, a limit of time, the count.
+async fn pass(State(site): State<SiteState>, request: Request, next: Next) -> Response {
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("none", MatchedPath::as_str)
+        .to_owned();
+    let address = request
+        .extensions()
+        .get::<Peer>()
+        .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0.ip());
+    // Method and pattern only: the address that was asked for may hold a token.
+    let span = tracing::debug_span!("http", method = %request.method(), route);
+    let granted = site
+        .rates
+        .lock()
+        .expect("no holder of this lock panics")
+        .take(site.started.elapsed(), address);
+    let response = match granted {
+        Err(wait) => Refused::rate_limited(wait).into_response(),
+        // A body may come as slowly as a head.
+        Ok(()) => match timeout(HELLO, next.run(request).instrument(span.clone())).await {
+            Ok(response) => response,
+            Err(_) => Refused::SLOW.into_response(),
         },
-    }))
-    .into_response()
+    };
+    let status = response.status();
+    site.metrics.count_http(&route, status);
+    span.in_scope(|| tracing::debug!(status = status.as_u16(), "answered"));
+    response
+}
+
+async fn health(State(site): State<SiteState>) -> Result<Json<Value>, Refused> {
+    if site.is_stopping() {
+        return Err(Refused::STOPPING);
+    }
+    Ok(Json(json!({ "success": true, "data": { "status": "ok" } })))
+}
+
+/// The token of a request's `Authorization`.
+pub(crate) struct Bearer(pub(crate) String);
+
+impl FromRequestParts<SiteState> for Bearer {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &SiteState) -> Result<Self, Refused> {
+        match admission::token(&parts.headers, &Query::new()) {
+            Ok(Some(token)) => Ok(Self(token)),
+            Ok(None) | Err(_) => Err(Refused::UNAUTHORIZED),
+        }
+    }
+}
+
+/// Whose access token a request has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SignedIn(pub(crate) UserId);
+
+impl FromRequestParts<SiteState> for SignedIn {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, site: &SiteState) -> Result<Self, Refused> {
+        let Bearer(token) = Bearer::from_request_parts(parts, site).await?;
+        site.authenticate(&token, TokenKind::Access)
+            .map(|identity| Self(identity.user))
+    }
 }
 
 async fn open_websocket(
-    State(site): State<Arc<Site>>,
+    State(site): State<SiteState>,
     headers: HeaderMap,
-    extract::Query(query): extract::Query<Query>,
+    query: Result<extract::Query<Query>, extract::rejection::QueryRejection>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    let Ok(extract::Query(query)) = query else {
+        return Refused::bad_request(None, "the query cannot be read").into_response();
+    };
     let admitted = match admit(&site, &headers, &query) {
         Ok(admitted) => admitted,
         Err(refused) => return refused.into_response(),
     };
-    let upgrade = match upgrade {
+    let mut upgrade = match upgrade {
         Ok(upgrade) => upgrade,
-        Err(rejection) => return rejection.into_response(),
+        Err(rejection) => return Refused::bad_request(None, rejection.body_text()).into_response(),
     };
-    let Some(running) = site.running.upgrade() else {
-        return refusal(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping").into_response();
+    let Some(running) = site.running.upgrade().filter(|_| !site.is_stopping()) else {
+        return Refused::STOPPING.into_response();
     };
-    let conn = ConnId(site.next_conn.fetch_add(1, Ordering::Relaxed));
+    let conn = ConnId::new(site.node, site.next_conn.fetch_add(1, Ordering::Relaxed));
     let inputs = site.inputs.clone();
+    let selected = admission::encoding(&headers);
+    if let Some(encoding) = selected {
+        upgrade.set_selected_protocol(HeaderValue::from_static(encoding.subprotocol()));
+    }
+    let encoding = selected.unwrap_or(Encoding::Json);
+    let connections = site.metrics.connections.clone();
+    let span = tracing::info_span!("ws", conn = conn.0, user = %admitted.identity.user);
     upgrade
-        .protocols([SUBPROTOCOL])
+        .read_buffer_size(READ_BUFFER)
         .max_message_size(READ_LIMIT)
         .max_frame_size(READ_LIMIT)
-        .on_upgrade(async move |socket| {
-            let Admitted {
-                identity,
-                device,
-                seat,
-            } = admitted;
-            let (outbox_tx, outbox) = outbox();
-            let connected = Input::Connected {
-                conn,
-                user: identity.user,
-                device,
-                outbox: outbox_tx,
-            };
-            if inputs.send(connected).await.is_ok() {
-                let expires = Instant::now() + time_left(&identity);
-                Connection {
+        .on_upgrade(move |socket| {
+            let connection = async move {
+                let Admitted {
+                    identity,
+                    device,
+                    seat,
+                } = admitted;
+                let (outbox_tx, outbox) = outbox();
+                let connected = Input::Connected {
                     conn,
-                    socket,
-                    outbox,
-                    inputs,
-                    expires,
+                    user: identity.user,
+                    device,
+                    outbox: outbox_tx,
+                };
+                if inputs.send(connected).await.is_ok() {
+                    connections.inc();
+                    let expires = Instant::now() + time_left(&identity);
+                    let connection = Connection {
+                        conn,
+                        socket,
+                        encoding,
+                        outbox,
+                        inputs,
+                        expires,
+                    };
+                    // Apart from the memory of the handshake, which the task would keep room for as long as it lives.
+                    Box::pin(connection.run()).await;
+                    connections.dec();
                 }
-                .run()
-                .await;
-            }
-            drop((seat, running));
+                drop((seat, running));
+            };
+            connection.instrument(span)
         })
 }
 
@@ -175,44 +259,33 @@ struct Admitted {
     identity: Identity,
     device: DeviceId,
     /// One of the user's connections, until dropped.
-    seat: OwnedSemaphorePermit,
+    seat: Seat,
 }
 
 fn admit(site: &Site, headers: &HeaderMap, query: &Query) -> Result<Admitted, Refused> {
     if !admission::is_origin_allowed(headers, &site.origins) {
-        return Err(refusal(
-            StatusCode::FORBIDDEN,
-            "pages of this origin may not connect",
-        ));
+        return Err(Refused::ORIGIN);
     }
-    let bad_request = |error: admission::BadRequest| refusal(StatusCode::BAD_REQUEST, &error.to_string());
-    let token = admission::token(headers, query).map_err(bad_request)?;
-    let device = admission::device(headers, query).map_err(bad_request)?;
-    let unauthorized = || refusal(StatusCode::UNAUTHORIZED, "sign in first");
-    let identity = site
-        .tokens
-        .verify(&token.ok_or_else(unauthorized)?)
-        .map_err(|error| {
-            tracing::debug!(%error, "token refused");
-            unauthorized()
-        })?;
-    let seats = site.seats.get(&identity.user).ok_or_else(unauthorized)?;
-    let seat = Arc::clone(seats)
-        .try_acquire_owned()
-        .map_err(|_| refusal(StatusCode::TOO_MANY_REQUESTS, "the user has too many connections"))?;
+    let token = admission::token(headers, query)
+        .map_err(|error| Refused::bad_request(Some("token"), error.to_string()))?;
+    let device = admission::device(headers, query)
+        .map_err(|error| Refused::bad_request(Some("device_id"), error.to_string()))?;
+    let identity = site.authenticate(&token.ok_or(Refused::UNAUTHORIZED)?, TokenKind::Access)?;
+    let seat = site.seats.take(identity.user).ok_or(Refused::CONNECTIONS)?;
     Ok(Admitted {
         identity,
-        device: device.unwrap_or_else(invented_device),
+        // A client that gives no name cannot come back to a call.
+        device: device
+            .unwrap_or_else(|| DeviceId::new(random_name()).expect("hexadecimal digits make a device id")),
         seat,
     })
 }
 
-/// A name for a client that gives none; it cannot come back to a call.
-fn invented_device() -> DeviceId {
+/// 128 random bits in hexadecimal digits.
+pub(crate) fn random_name() -> String {
     let mut random = [0; 16];
     getrandom::fill(&mut random).expect("the system has random numbers");
-    let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    DeviceId::new(text).expect("hexadecimal digits make a device id")
+    random.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Until the connection is closed for its token: expiry and leeway (IM-Suite §1.4).
@@ -221,17 +294,4 @@ fn time_left(identity: &Identity) -> Duration {
     const LONGEST: u64 = 365 * 24 * 3600;
     let left = identity.expires_at.saturating_sub(Timestamp::now().as_second());
     Duration::from_secs(u64::try_from(left).unwrap_or(0).min(LONGEST) + LEEWAY)
-}
-
-/// An HTTP answer `{"success":false,"error":"…"}` (IM-Suite §1.2).
-struct Refused(StatusCode, String);
-
-fn refusal(status: StatusCode, error: &str) -> Refused {
-    Refused(status, error.to_owned())
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        (self.0, Json(json!({ "success": false, "error": self.1 }))).into_response()
-    }
 }

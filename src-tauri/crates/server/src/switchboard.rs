@@ -10,26 +10,44 @@ mod active;
 mod backlog;
 mod call;
 mod calls;
+mod deadlines;
 mod devices;
+mod first_offer;
+mod input;
+mod limits;
 mod message;
+mod output;
+mod pairs;
+mod people;
 mod presence;
+mod record;
 mod refusal;
+mod reports;
 mod ringing;
+mod routing;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod welcome;
 
 use ahoy_call::{CallId, UserId};
-use call::{Call, Context, Fate, Phase, Ringing};
+use call::{Call, Context, Fate, Phase};
 use calls::Calls;
 use devices::{DeviceKey, Devices};
-use jiff::Timestamp;
-use message::{Incoming, Kind, Message, time_text};
+use limits::{Admission, Attempts};
+use message::Incoming;
+use people::People;
 use presence::PresenceBoard;
 use refusal::{Code, Refusal};
-use serde_json::{Value, json};
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+pub use input::{ConnId, DeviceId, Input, Moment};
+pub use limits::Limits;
+pub use output::{CloseCode, Frame, Output};
+pub use people::{CallPolicy, Person};
+pub use record::{CallRecord, CallStatus, CallType, EndReason};
 
 /// Bytes of a WebSocket message (IM-Suite §12).
 pub const MESSAGE_LIMIT: usize = 256 * 1024;
@@ -39,74 +57,15 @@ const CALL_REPORT_LIMIT: usize = 8 * 1024;
 const UNKNOWN_CALL_MESSAGE_LIMIT: usize = 16 * 1024;
 /// How long a call rings on without its caller (IM-Suite §9).
 const CALLER_LOST: Duration = Duration::from_secs(10);
+/// The detail of a call that ended because a side's connection did (IM-Suite §6).
+const SIGNALING_LOST: Option<&str> = Some("signaling_lost");
 /// A report of connected media is proof of a living call for so long (IM-Suite §9).
 const REPORT_FRESH: Duration = Duration::from_secs(15);
 /// The longest absence that reports of the other side can excuse (IM-Suite §9).
 const LONGEST_ABSENCE: Duration = Duration::from_secs(600);
-/// What this server can do beyond basic mode (IM-Suite §1.7).
-const FEATURES: [&str; 4] = ["status_relay", "renegotiate", "resume", "multi_device"];
-
-/// The time of an input on both clocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
-    /// Decides.
-    pub at: Instant,
-    /// Is displayed.
-    pub wall: Timestamp,
-}
-
-/// Names one connection; never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConnId(pub u64);
-
-/// Names one installation of a client (IM-Suite §1.6).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DeviceId(String);
-
-impl DeviceId {
-    /// Checks `[A-Za-z0-9_-]{1,64}`; `None` for anything else.
-    pub fn new(text: impl Into<String>) -> Option<Self> {
-        let text = text.into();
-        let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
-        ((1..=64).contains(&text.len()) && text.bytes().all(legal)).then_some(Self(text))
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// A WebSocket close code (IM-Suite §1.10).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CloseCode(pub u16);
-
-impl CloseCode {
-    pub const GOING_AWAY: Self = Self(1001);
-    pub const PROTOCOL_ERROR: Self = Self(1002);
-    pub const WRONG_FRAME_KIND: Self = Self(1003);
-    pub const BAD_UTF8: Self = Self(1007);
-    pub const POLICY: Self = Self(1008);
-    pub const TOO_BIG: Self = Self(1009);
-    pub const TOKEN_EXPIRED: Self = Self(4401);
-    pub const HEARTBEAT: Self = Self(4408);
-    pub const REPLACED: Self = Self(4409);
-}
-
-/// What is to be done with one connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
-    pub conn: ConnId,
-    pub frame: Frame,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Frame {
-    Text(String),
-    Close(CloseCode),
-}
 
 /// Times of IM-Suite §9 and §1.8 that an operator may set.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timing {
     pub ring_timeout: Duration,
     pub resume_grace: Duration,
@@ -114,38 +73,106 @@ pub struct Timing {
     pub heartbeat: Duration,
 }
 
+impl Default for Timing {
+    /// The times of IM-Suite.
+    fn default() -> Self {
+        Self {
+            ring_timeout: Duration::from_secs(30),
+            resume_grace: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What an operator decides about calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Rules {
+    pub timing: Timing,
+    pub call_policy: CallPolicy,
+    pub limits: Limits,
+}
+
 /// The whole state of the server's signaling.
-#[derive(Debug)]
+///
+/// It can be written down between two inputs, after [`Self::poll_record`] and [`Self::poll_output`] have given `None`,
+/// and goes on elsewhere as if nothing had happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Switchboard {
-    timing: Timing,
-    /// Everybody who may call or be called, by display name.
-    people: HashMap<UserId, String>,
+    rules: Rules,
+    people: People,
     devices: Devices,
     calls: Calls,
     presence: PresenceBoard,
+    attempts: Attempts,
+    /// Drained after each input, so never longer than the live calls that one input can end.
+    records: VecDeque<CallRecord>,
 }
 
 impl Switchboard {
-    pub fn new(timing: Timing, people: impl IntoIterator<Item = (UserId, String)>) -> Self {
-        let people: HashMap<_, _> = people.into_iter().collect();
+    /// Knows nobody; [`Self::handle_people`] changes that.
+    pub fn new(rules: Rules) -> Self {
         Self {
-            timing,
-            people,
+            rules,
+            people: People::default(),
             devices: Devices::default(),
             calls: Calls::default(),
             presence: PresenceBoard::default(),
+            attempts: Attempts::default(),
+            records: VecDeque::new(),
         }
+    }
+
+    /// Takes any input. Equal inputs at equal moments lead equal switchboards to equal outputs.
+    pub fn handle(&mut self, now: Moment, input: Input) {
+        match input {
+            Input::Connected { conn, user, device } => self.handle_connect(now, conn, user, device),
+            Input::Message { conn, text } => self.handle_message(now, conn, &text),
+            Input::Disconnected { conn } => self.handle_disconnect(now, conn),
+            Input::People(people) => self.handle_people(now, people),
+            Input::Time => self.handle_timeout(now),
+            Input::Shutdown => self.handle_shutdown(now),
+        }
+    }
+
+    /// Takes people who are new or have changed. Whoever is banned by that is cut off, and their call ends.
+    pub fn handle_people(&mut self, now: Moment, people: Vec<Person>) {
+        self.pass_time(now);
+        let banned = people.iter().filter(|person| person.banned);
+        let banned: Vec<_> = banned.map(|person| person.id).collect();
+        let before = self
+            .devices
+            .is_anybody_here()
+            .then(|| self.presence.views(&self.people, &people));
+        for person in people {
+            self.people.put(person);
+        }
+        if let Some(before) = before {
+            self.presence
+                .publish_changed_views(now, &self.people, &self.calls, &mut self.devices, before);
+        }
+        for user in banned {
+            self.cut_off(now, user);
+        }
+        self.publish_presence(now);
     }
 
     /// Takes a connection of a signed-in user. One that the device still has is closed with 4409; a call that the
     /// device is bound to goes on with it.
     pub fn handle_connect(&mut self, now: Moment, conn: ConnId, user: UserId, device: DeviceId) {
-        if !self.people.contains_key(&user) {
-            self.devices.close(conn, CloseCode::POLICY);
+        self.pass_time(now);
+        let key = DeviceKey { user, device };
+        let old = self.devices.connection(&key);
+        let refused = match self.people.get(user) {
+            None => Some(CloseCode::POLICY),
+            Some(person) if person.banned => Some(CloseCode::BANNED),
+            Some(_) if old.is_none() && self.devices.is_full(user) => Some(CloseCode::POLICY),
+            Some(_) => None,
+        };
+        if let Some(code) = refused {
+            self.devices.close(conn, code);
             return;
         }
-        let key = DeviceKey { user, device };
-        if let Some(old) = self.devices.connection(&key) {
+        if let Some(old) = old {
             self.devices.close(old, CloseCode::REPLACED);
             self.detach(now, old);
         }
@@ -157,7 +184,10 @@ impl Switchboard {
         }
         if let Some(call) = self.calls.of(user).filter(|call| call.callee == user) {
             let id = call.id.clone();
-            self.with_call(now, &id, |call, ctx| call.ring(ctx, key.device));
+            self.change_call(now, &id, |call, ctx| {
+                call.ring(ctx, key.device);
+                Ok(Fate::Goes)
+            });
         }
         self.presence
             .snapshot(now, &self.people, &self.calls, &mut self.devices, (conn, user));
@@ -166,52 +196,76 @@ impl Switchboard {
 
     /// Forgets a connection that is gone; without effect on one that was closed or replaced by the switchboard.
     pub fn handle_disconnect(&mut self, now: Moment, conn: ConnId) {
+        self.pass_time(now);
         self.detach(now, conn);
         self.publish_presence(now);
     }
 
     /// Takes one text of at most [`MESSAGE_LIMIT`] bytes.
     pub fn handle_message(&mut self, now: Moment, conn: ConnId, text: &str) {
-        let Some(sender) = self.devices.owner(conn).cloned() else {
+        self.pass_time(now);
+        let (Some(sender), Some(admission)) = (
+            self.devices.owner(conn).cloned(),
+            self.devices.admit(conn, now.at, &self.rules.limits),
+        ) else {
             return;
         };
-        match message::read(text) {
-            Incoming::Ping => self.devices.write(conn, message::pong(now)),
-            Incoming::Ignored => {}
-            Incoming::Unreadable => {
+        let over = match admission {
+            Admission::Passes => None,
+            Admission::Over(wait) => Some(Refusal::later(Code::RateLimited, wait)),
+            Admission::Floods => {
+                tracing::info!(user = %sender.user, "cut off for flooding");
+                self.devices.close(conn, CloseCode::FLOODING);
+                self.detach(now, conn);
+                self.publish_presence(now);
+                return;
+            }
+        };
+        match (message::read(text), over) {
+            (Incoming::Call(message), Some(refusal)) => {
+                self.refuse(now, conn, &sender, (message.kind, &message.reference()), &refusal);
+            }
+            // Nobody waits for an answer to the rest, and answers would only make the flood two.
+            (Incoming::Ping | Incoming::Ignored | Incoming::Unreadable, Some(_)) => {}
+            (Incoming::Ping, None) => self.devices.write(conn, message::pong(now)),
+            (Incoming::Ignored, None) => {}
+            (Incoming::Unreadable, None) => {
                 let refusal = Refusal::from(Code::BadMessage);
                 self.devices.write(
                     conn,
                     message::error(now, sender.user, None, None, &refusal, false),
                 );
             }
-            Incoming::Call(mut message) => {
+            (Incoming::Call(mut message), None) => {
                 message.remove_server_fields();
-                if let Err(refusal) = self.route(now, &sender, message.clone()) {
-                    self.refuse(now, conn, &sender, &message, &refusal);
+                let (kind, reference) = (message.kind, message.reference());
+                if let Err(refusal) = self.route(now, &sender, message) {
+                    self.refuse(now, conn, &sender, (kind, &reference), &refusal);
                 }
             }
         }
         self.publish_presence(now);
     }
 
-    /// Does what is due: calls that rang long enough, callers lost while ringing, absences that are over.
+    /// Does what is due: calls that rang long enough, reports that waited, callers lost while ringing, absences that
+    /// are over.
     pub fn handle_timeout(&mut self, now: Moment) {
-        while let Some(id) = self.calls.overdue(now.at) {
-            self.end_call(now, &id, None, "timeout", Some("ring"));
-        }
-        while let Some(key) = self.devices.overdue(now.at) {
-            self.handle_absence_over(now, &key);
-        }
-        self.publish_presence(now);
+        self.pass_time(now);
     }
 
     /// Ends every call with `server_error` and closes every connection with 1001 (IM-Suite §6).
     pub fn handle_shutdown(&mut self, now: Moment) {
+        self.pass_time(now);
         for id in self.calls.ids() {
-            self.end_call(now, &id, None, "server_error", None);
+            self.end_call(now, &id, None, EndReason::ServerError, None);
         }
         self.devices.close_all(CloseCode::GOING_AWAY);
+    }
+
+    /// What the history is to keep; it must be kept before the outputs are delivered, or somebody is told of a call that
+    /// a crash makes unheard-of.
+    pub fn poll_record(&mut self) -> Option<CallRecord> {
+        self.records.pop_front()
     }
 
     pub fn poll_output(&mut self) -> Option<Output> {
@@ -219,136 +273,29 @@ impl Switchboard {
     }
 
     /// When [`Self::handle_timeout`] is due next.
-    pub fn poll_timeout(&self) -> Option<Instant> {
+    pub fn poll_timeout(&self) -> Option<Duration> {
         [self.calls.next_deadline(), self.devices.next_deadline()]
             .into_iter()
             .flatten()
             .min()
     }
 
-    /// The checks of IM-Suite §3 in their order, then the call's own.
-    fn route(&mut self, now: Moment, sender: &DeviceKey, mut message: Message) -> Result<(), Refusal> {
-        if message.is_too_large() {
-            return Err(Code::TooLarge.into());
-        }
-        validate::message(&message)?;
-        let own = sender.user.as_u64();
-        if message.user("from_user").is_some_and(|from| from != own) {
-            return Err(Code::FromUserMismatch.into());
-        }
-        let Some(id) = message.call_id() else {
-            return Ok(());
-        };
-        let known = self
-            .calls
-            .live(&id)
-            .and_then(|call| Some((call.role(sender.user)?, call)));
-        let to = match message.user("to_user") {
-            None => None,
-            Some(to) if to == own => return Err(Code::SelfCall.into()),
-            Some(to) => match UserId::new(to).ok().filter(|user| self.people.contains_key(user)) {
-                None => return Err(Code::UserNotFound.into()),
-                Some(user) => Some(user),
-            },
-        };
-        if let Some((role, call)) = known {
-            if to.is_some_and(|to| to != call.user(role.other())) {
-                return Err(Code::ToUserMismatch.into());
-            }
-            let kind = message.kind;
-            let result = self.with_call_ending(now, &id, |call, ctx| {
-                call.handle_message(ctx, sender, role, message)
-            });
-            // A message of a later version is for the peer or for nobody (IM-Suite §16.10).
-            return if kind == Kind::Other { Ok(()) } else { result };
-        }
-        match message.kind {
-            Kind::Offer => {
-                let to = to.ok_or_else(|| Refusal::field(Code::BadMessage, "to_user"))?;
-                message.set("from_user", own);
-                self.begin_call(now, sender, to, id, message)
-            }
-            Kind::Answer | Kind::Renegotiate => Err(Code::UnknownCall.into()),
-            Kind::Ice | Kind::End | Kind::Status | Kind::Error | Kind::Other => Ok(()),
-        }
+    /// Gives the records of all live calls to [`Self::poll_record`] again: for the history of a node that has just got
+    /// this switchboard from another one.
+    pub fn repeat_records(&mut self, now: Moment) {
+        self.records
+            .extend(self.calls.iter().map(|call| call.record(now, None)));
     }
 
-    fn begin_call(
-        &mut self,
-        now: Moment,
-        sender: &DeviceKey,
-        callee: UserId,
-        id: CallId,
-        mut offer: Message,
-    ) -> Result<(), Refusal> {
-        if self.calls.is_used(now.at, &id) {
-            return Err(Code::DuplicateCallId.into());
+    /// Every input comes after what was due before it.
+    fn pass_time(&mut self, now: Moment) {
+        while let Some(id) = self.calls.overdue(now.at) {
+            self.change_call(now, &id, |call, ctx| Ok(call.handle_timeout(ctx)));
         }
-        if let Some(own) = self.calls.of(sender.user) {
-            let is_rung_by_callee = matches!(own.phase, Phase::Ringing(_)) && own.caller.user == callee;
-            return Err(if is_rung_by_callee {
-                Refusal {
-                    winner: Some(own.id.clone()),
-                    ..Refusal::from(Code::Glare)
-                }
-            } else {
-                Code::AlreadyInCall.into()
-            });
+        while let Some(key) = self.devices.overdue(now.at) {
+            self.handle_absence_over(now, &key);
         }
-        if self.calls.of(callee).is_some() {
-            let text = message::end(now, &id, (callee, sender.user), "user_busy", None, 0);
-            self.devices.send(sender, Kind::End, text);
-            self.calls.bury(now.at, id);
-            return Ok(());
-        }
-        if !self.devices.is_online(callee) {
-            return Err(Code::UserOffline.into());
-        }
-        offer.set("created_at", time_text(now.wall));
-        offer.set(
-            "caller",
-            json!({ "id": sender.user.as_u64(), "username": self.people[&sender.user] }),
-        );
-        let mut call = Call {
-            id,
-            caller: sender.clone(),
-            callee,
-            created_at: now.wall,
-            first_sdp: offer.sdp().to_owned(),
-            video: offer.text_field("call_type") == Some("video"),
-            phase: Phase::Ringing(Box::new(Ringing::new(offer, now.at + self.timing.ring_timeout))),
-        };
-        let devices = self.devices.attached(callee);
-        let mut ctx = self.context(now);
-        for key in devices {
-            call.ring(&mut ctx, key.device);
-        }
-        tracing::info!(call = %call.id, video = call.video, "ringing");
-        self.calls.put(call);
-        Ok(())
-    }
-
-    fn refuse(
-        &mut self,
-        now: Moment,
-        conn: ConnId,
-        sender: &DeviceKey,
-        message: &Message,
-        refusal: &Refusal,
-    ) {
-        if message.kind == Kind::Other {
-            return;
-        }
-        let call = message.call_id().and_then(|id| self.calls.live(&id));
-        let peer = call.and_then(|call| Some(call.user(call.role(sender.user)?.other())));
-        let is_first_offer = message.kind == Kind::Offer && peer.is_none();
-        let fatal =
-            refusal.code == Code::AnsweredElsewhere || (is_first_offer && refusal.code.refuses_call());
-        tracing::debug!(user = %sender.user, code = refusal.code.as_str(), "message refused");
-        self.devices.write(
-            conn,
-            message::error(now, sender.user, peer, Some(message), refusal, fatal),
-        );
+        self.publish_presence(now);
     }
 
     fn detach(&mut self, now: Moment, conn: ConnId) {
@@ -358,7 +305,7 @@ impl Switchboard {
         if let Some(call) = self.calls.of(key.user).filter(|call| call.is_bound(&key)) {
             let grace = match call.phase {
                 Phase::Ringing(_) => CALLER_LOST,
-                Phase::Active(_) => self.timing.resume_grace,
+                Phase::Active(_) => self.rules.timing.resume_grace,
             };
             self.devices.keep(&key, now.at, now.at + grace);
         }
@@ -384,7 +331,21 @@ impl Switchboard {
         }
         let id = call.id.clone();
         self.devices.give_up(key);
-        self.end_call(now, &id, Some(key.user), "network_error", Some("signaling_lost"));
+        self.end_call(now, &id, Some(key.user), EndReason::NetworkError, SIGNALING_LOST);
+    }
+
+    /// Closes every connection of somebody who is banned. To the other side of a call it is a connection that is lost,
+    /// without a grace.
+    fn cut_off(&mut self, now: Moment, user: UserId) {
+        if let Some(call) = self.calls.of(user) {
+            let id = call.id.clone();
+            self.end_call(now, &id, None, EndReason::NetworkError, SIGNALING_LOST);
+        }
+        for conn in self.devices.connections(user) {
+            self.devices.close(conn, CloseCode::BANNED);
+            self.detach(now, conn);
+        }
+        self.devices.give_up_all(user);
     }
 
     /// Ends a call by the server's own decision and tells everybody except one side.
@@ -393,54 +354,52 @@ impl Switchboard {
         now: Moment,
         id: &CallId,
         except: Option<UserId>,
-        reason: &str,
+        reason: EndReason,
         detail: Option<&str>,
     ) {
-        if let Some(call) = self.calls.take(id) {
-            tracing::info!(call = %id, reason, "ended by the server");
-            call.tell_all(&mut self.context(now), except, reason, detail);
-            self.calls.end(now.at, call);
-        }
+        self.change_call(now, id, |call, ctx| {
+            call.tell_all(ctx, except, reason, detail);
+            Ok(Fate::Ends(reason))
+        });
     }
 
-    fn with_call(&mut self, now: Moment, id: &CallId, change: impl FnOnce(&mut Call, &mut Context<'_>)) {
-        if let Some(mut call) = self.calls.take(id) {
-            change(&mut call, &mut self.context(now));
-            self.calls.put(call);
-        }
-    }
-
-    fn with_call_ending(
+    /// Does something to a live call, and what follows from it for the history.
+    fn change_call(
         &mut self,
         now: Moment,
         id: &CallId,
         change: impl FnOnce(&mut Call, &mut Context<'_>) -> Result<Fate, Refusal>,
-    ) -> Result<(), Refusal> {
-        let Some(mut call) = self.calls.take(id) else {
-            return Ok(());
+    ) -> Option<Refusal> {
+        let mut call = self.calls.take(id)?;
+        let before = call.record(now, None);
+        let mut context = Context {
+            now,
+            devices: &mut self.devices,
+            resume_grace: self.rules.timing.resume_grace,
         };
-        match change(&mut call, &mut self.context(now)) {
-            Ok(Fate::Ends) => {
-                tracing::info!(call = %id, duration = call.duration(now), "ended");
+        match change(&mut call, &mut context) {
+            Ok(Fate::Ends(reason)) => {
+                let record = call.record(now, Some(reason));
+                tracing::info!(call = %id, reason = reason.as_str(), duration = record.duration, "ended");
+                if record.status == CallStatus::Rejected {
+                    self.attempts.decline(now.at, call.caller.user, call.callee);
+                }
+                self.records.push_back(record);
                 self.calls.end(now.at, call);
-                Ok(())
+                None
             }
             Ok(Fate::Goes) => {
+                let record = call.record(now, None);
+                if record != before {
+                    self.records.push_back(record);
+                }
                 self.calls.put(call);
-                Ok(())
+                None
             }
             Err(refusal) => {
                 self.calls.put(call);
-                Err(refusal)
+                Some(refusal)
             }
-        }
-    }
-
-    fn context(&mut self, now: Moment) -> Context<'_> {
-        Context {
-            now,
-            devices: &mut self.devices,
-            resume_grace: self.timing.resume_grace,
         }
     }
 
@@ -451,45 +410,5 @@ impl Switchboard {
             self.presence
                 .publish(now, &self.people, &self.calls, &mut self.devices, user);
         }
-    }
-
-    /// The first frame of a connection (IM-Suite §1.7).
-    fn welcome(&self, now: Moment, key: &DeviceKey) -> String {
-        let live = self.calls.of(key.user).and_then(|call| {
-            let role = call.role(key.user)?;
-            let mut live = json!({
-                "call_id": call.id.as_str(),
-                "role": role.as_str(),
-                "peer": call.user(role.other()).as_u64(),
-                "call_type": if call.video { "video" } else { "audio" },
-                "state": "ringing",
-                "bound_here": call.is_bound(key),
-            });
-            if let Phase::Active(active) = &call.phase {
-                live["state"] = "active".into();
-                live["answered_at"] = time_text(active.answered.wall).into();
-            }
-            Some(live)
-        });
-        let time = time_text(now.wall);
-        json!({
-            "type": "welcome",
-            "user_id": key.user.as_u64(),
-            "time": now.wall.as_second(),
-            "timestamp": time,
-            "payload": {
-                "user_id": key.user.as_u64(),
-                "username": self.people.get(&key.user),
-                "device_id": key.device.as_str(),
-                "server_time": time,
-                "features": FEATURES,
-                "ring_timeout": self.timing.ring_timeout.as_secs(),
-                "resume_grace": self.timing.resume_grace.as_secs(),
-                "heartbeat": self.timing.heartbeat.as_secs(),
-                "max_message": MESSAGE_LIMIT,
-                "calls": live.into_iter().collect::<Vec<Value>>(),
-            },
-        })
-        .to_string()
     }
 }

@@ -30,6 +30,7 @@ async fn server() -> Server {
     ];
     Server::bind(ServerConfig {
         users,
+        http_rate: 0,
         ..ServerConfig::default()
     })
     .await
@@ -132,7 +133,7 @@ async fn each_place_of_the_token_opens_the_socket() {
 async fn the_known_subprotocol_is_selected_and_the_token_not_echoed() {
     let server = server().await;
     let offered = format!(
-        "bearer.{}, im-suite.v1.cbor, im-suite.v1.json",
+        "bearer.{}, im-suite.v9.json, im-suite.v1.json",
         server.token_for(user(1))
     );
     let mut request = server.ws_url().into_client_request().unwrap();

@@ -1,6 +1,7 @@
 //! What waits for a device whose socket is gone (IM-Suite §9 resume, §16.18).
 
-use super::message::Kind;
+use super::message::{Kind, with_media_of};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Messages that wait at most (IM-Suite §9).
@@ -9,7 +10,7 @@ const MAX_MESSAGES: usize = 64;
 const MAX_BYTES: usize = 256 * 1024;
 
 /// Messages for one device in order; on overflow the oldest candidate goes first, then the oldest status.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Backlog {
     queue: VecDeque<(Kind, String)>,
     bytes: usize,
@@ -21,13 +22,23 @@ pub(super) struct Overflow;
 
 impl Backlog {
     pub(super) fn push(&mut self, kind: Kind, text: String) -> Result<(), Overflow> {
-        if kind == Kind::Status {
-            self.drop_oldest(Kind::Status);
-        }
+        let text = match kind {
+            Kind::Status => match self.take_oldest(Kind::Status) {
+                Some(older) => with_media_of(&older, text),
+                None => text,
+            },
+            Kind::Offer
+            | Kind::Answer
+            | Kind::Ice
+            | Kind::End
+            | Kind::Error
+            | Kind::Renegotiate
+            | Kind::Other => text,
+        };
         self.bytes += text.len();
         self.queue.push_back((kind, text));
         while self.queue.len() > MAX_MESSAGES || self.bytes > MAX_BYTES {
-            if !self.drop_oldest(Kind::Ice) && !self.drop_oldest(Kind::Status) {
+            if self.take_oldest(Kind::Ice).is_none() && self.take_oldest(Kind::Status).is_none() {
                 return Err(Overflow);
             }
         }
@@ -38,14 +49,11 @@ impl Backlog {
         self.queue.into_iter().map(|(_, text)| text)
     }
 
-    fn drop_oldest(&mut self, kind: Kind) -> bool {
-        let Some(position) = self.queue.iter().position(|(queued, _)| *queued == kind) else {
-            return false;
-        };
-        if let Some((_, text)) = self.queue.remove(position) {
-            self.bytes -= text.len();
-        }
-        true
+    fn take_oldest(&mut self, kind: Kind) -> Option<String> {
+        let position = self.queue.iter().position(|(queued, _)| *queued == kind)?;
+        let (_, text) = self.queue.remove(position)?;
+        self.bytes -= text.len();
+        Some(text)
     }
 }
 
@@ -60,6 +68,20 @@ mod tests {
             backlog.push(Kind::Status, text.into()).unwrap();
         }
         assert_eq!(backlog.into_texts().collect::<Vec<_>>(), ["3"]);
+    }
+
+    #[test]
+    fn a_mute_is_not_lost_with_its_status() {
+        let mut backlog = Backlog::default();
+        for payload in [r#"{"media":{"audio":"muted"},"n":1}"#, r#"{"n":2}"#, r#"{"n":3}"#] {
+            backlog
+                .push(Kind::Status, format!(r#"{{"payload":{payload}}}"#))
+                .unwrap();
+        }
+        assert_eq!(
+            backlog.into_texts().collect::<Vec<_>>(),
+            [r#"{"payload":{"media":{"audio":"muted"},"n":3}}"#]
+        );
     }
 
     #[test]

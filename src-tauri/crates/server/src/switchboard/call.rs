@@ -12,15 +12,18 @@
 //! What a message does while ringing is in `ringing.rs`, in an active call in `active.rs`.
 
 use super::devices::{DeviceKey, Devices};
-use super::message::{self, Kind, Message, time_text};
+use super::message::{self, Kind, Message, Reference, SdpMark, time_text};
+use super::record::{CallRecord, CallStatus, CallType, EndReason, whole_milliseconds};
 use super::refusal::Refusal;
+use super::reports::Reports;
 use super::{DeviceId, Moment};
 use ahoy_call::{CallId, UserId};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Call {
     pub(super) id: CallId,
     /// The caller's side is bound to the device of the first offer (IM-Suite §7).
@@ -28,32 +31,32 @@ pub(super) struct Call {
     pub(super) callee: UserId,
     pub(super) created_at: Timestamp,
     /// The first offer's description; a repeat has the same.
-    pub(super) first_sdp: String,
+    pub(super) first_sdp: SdpMark,
     /// Video, or it was at any time.
     pub(super) video: bool,
     pub(super) phase: Phase,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Phase {
     Ringing(Box<Ringing>),
     Active(Box<Active>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ringing {
-    pub(super) deadline: Instant,
+    pub(super) deadline: Duration,
     /// As it is delivered, without `expires_in`; for devices that connect later.
-    pub(super) offer: Message,
-    /// The caller's trickled candidates, for devices that connect later.
-    pub(super) candidates: Vec<Message>,
+    pub(super) offer: String,
+    /// The caller's trickled candidates as they were delivered, for devices that connect later.
+    pub(super) candidates: Vec<String>,
     /// The callee's devices that were rung; `true` for one that cannot take the call and has left.
     pub(super) rung: BTreeMap<DeviceId, bool>,
     /// A device of the callee has alerted its user.
     pub(super) alerted: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Active {
     pub(super) answered: Moment,
     pub(super) caller: Leg,
@@ -61,15 +64,25 @@ pub(super) struct Active {
 }
 
 /// One side of an active call.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Leg {
     pub(super) device: DeviceKey,
     /// The re-offer of this side that the other has not answered.
-    pub(super) pending: Option<Message>,
+    pub(super) pending: Option<Pending>,
     /// The description of this side's last accepted answer; a repeat has the same.
-    pub(super) answer_sdp: Option<String>,
+    pub(super) answer_sdp: Option<SdpMark>,
     /// When this side last reported that its media are connected.
-    pub(super) connected_at: Option<Instant>,
+    pub(super) connected_at: Option<Duration>,
+    /// This side's reports on their way to the other.
+    pub(super) reports: Reports,
+}
+
+/// A re-offer without its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Pending {
+    pub(super) sdp: SdpMark,
+    pub(super) negotiation: Option<u64>,
+    pub(super) reference: Reference,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +95,7 @@ pub(super) enum Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     Goes,
-    Ends,
+    Ends(EndReason),
 }
 
 /// What every transition needs besides the call.
@@ -130,6 +143,29 @@ impl Call {
         }
     }
 
+    /// When [`Self::handle_timeout`] is due.
+    pub(super) fn next_deadline(&self) -> Option<Duration> {
+        match &self.phase {
+            Phase::Ringing(ringing) => Some(ringing.deadline),
+            Phase::Active(active) => active.next_report(),
+        }
+    }
+
+    /// Does what is due.
+    pub(super) fn handle_timeout(&mut self, ctx: &mut Context<'_>) -> Fate {
+        match &mut self.phase {
+            Phase::Ringing(ringing) if ringing.deadline <= ctx.now.at => {
+                self.tell_all(ctx, None, EndReason::Timeout, Some("ring"));
+                Fate::Ends(EndReason::Timeout)
+            }
+            Phase::Ringing(_) => Fate::Goes,
+            Phase::Active(active) => {
+                active.send_due_reports(ctx);
+                Fate::Goes
+            }
+        }
+    }
+
     /// Whether this device holds one side of the call.
     pub(super) fn is_bound(&self, key: &DeviceKey) -> bool {
         *key == self.caller
@@ -143,12 +179,43 @@ impl Call {
     pub(super) fn duration(&self, now: Moment) -> u64 {
         match &self.phase {
             Phase::Ringing(_) => 0,
-            Phase::Active(active) => now.at.saturating_duration_since(active.answered.at).as_secs(),
+            Phase::Active(active) => now.at.saturating_sub(active.answered.at).as_secs(),
+        }
+    }
+
+    /// What the history says of the call now, or at its end.
+    pub(super) fn record(&self, now: Moment, end: Option<EndReason>) -> CallRecord {
+        let status = match (&self.phase, end) {
+            (Phase::Ringing(_), None) => CallStatus::Pending,
+            (Phase::Active(_), None) => CallStatus::Answered,
+            (Phase::Ringing(_), Some(reason)) => reason.unanswered(),
+            (Phase::Active(_), Some(_)) => CallStatus::Ended,
+        };
+        CallRecord {
+            call_id: self.id.clone(),
+            from_user: self.caller.user,
+            to_user: self.callee,
+            call_type: if self.video {
+                CallType::Video
+            } else {
+                CallType::Audio
+            },
+            status,
+            started_at: whole_milliseconds(self.created_at),
+            ended_at: end.map(|_| whole_milliseconds(now.wall)),
+            duration: end.map_or(0, |_| self.duration(now)),
+            reason: end,
         }
     }
 
     /// Tells one device by a message of the server that the call is over.
-    pub(super) fn tell_end(&self, ctx: &mut Context<'_>, to: &DeviceKey, reason: &str, detail: Option<&str>) {
+    pub(super) fn tell_end(
+        &self,
+        ctx: &mut Context<'_>,
+        to: &DeviceKey,
+        reason: EndReason,
+        detail: Option<&str>,
+    ) {
         let from = if to.user == self.callee {
             self.caller.user
         } else {
@@ -170,7 +237,7 @@ impl Call {
         &self,
         ctx: &mut Context<'_>,
         except: Option<UserId>,
-        reason: &str,
+        reason: EndReason,
         detail: Option<&str>,
     ) {
         let mut targets = vec![self.caller.clone()];
@@ -221,12 +288,13 @@ impl Ringing {
 }
 
 impl Leg {
-    pub(super) fn new(device: DeviceKey, answer_sdp: Option<String>) -> Self {
+    pub(super) fn new(device: DeviceKey, answer_sdp: Option<SdpMark>) -> Self {
         Self {
             device,
             pending: None,
             answer_sdp,
             connected_at: None,
+            reports: Reports::default(),
         }
     }
 }

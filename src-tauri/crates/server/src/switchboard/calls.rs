@@ -1,28 +1,30 @@
 //! The live calls, and the ids that may not be used again.
 
-use super::call::{Call, Phase};
+use super::call::Call;
+use super::deadlines::Deadlines;
 use ahoy_call::{CallId, UserId};
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::time::{Duration, Instant};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 /// How long the id of an ended call is refused (IM-Suite §10).
 const TOMBSTONE: Duration = Duration::from_secs(600);
 /// Ids of ended calls at most; above it the oldest is forgotten early (chosen, not measured).
 const MAX_TOMBSTONES: usize = 65_536;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Calls {
-    live: HashMap<CallId, Call>,
-    by_user: HashMap<UserId, CallId>,
-    ring_deadlines: BTreeSet<(Instant, CallId)>,
-    ended: HashSet<CallId>,
-    ended_order: VecDeque<(Instant, CallId)>,
+    live: BTreeMap<CallId, Call>,
+    by_user: BTreeMap<UserId, CallId>,
+    deadlines: Deadlines<CallId>,
+    ended: BTreeSet<CallId>,
+    ended_order: VecDeque<(Duration, CallId)>,
     changed: BTreeSet<UserId>,
 }
 
 impl Calls {
     /// Whether an id belongs to a live call, or to one that ended lately.
-    pub(super) fn is_used(&mut self, now: Instant, id: &CallId) -> bool {
+    pub(super) fn is_used(&mut self, now: Duration, id: &CallId) -> bool {
         self.forget_old(now);
         self.live.contains_key(id) || self.ended.contains(id)
     }
@@ -39,9 +41,7 @@ impl Calls {
     /// Takes a call out for a transition; [`Self::put`] or [`Self::end`] follows.
     pub(super) fn take(&mut self, id: &CallId) -> Option<Call> {
         let call = self.live.remove(id)?;
-        if let Phase::Ringing(ringing) = &call.phase {
-            self.ring_deadlines.remove(&(ringing.deadline, call.id.clone()));
-        }
+        self.deadlines.clear(id);
         Some(call)
     }
 
@@ -51,13 +51,13 @@ impl Calls {
                 self.changed.insert(user);
             }
         }
-        if let Phase::Ringing(ringing) = &call.phase {
-            self.ring_deadlines.insert((ringing.deadline, call.id.clone()));
+        if let Some(at) = call.next_deadline() {
+            self.deadlines.set(&call.id, at);
         }
         self.live.insert(call.id.clone(), call);
     }
 
-    pub(super) fn end(&mut self, now: Instant, call: Call) {
+    pub(super) fn end(&mut self, now: Duration, call: Call) {
         for user in [call.caller.user, call.callee] {
             self.by_user.remove(&user);
             self.changed.insert(user);
@@ -66,7 +66,7 @@ impl Calls {
     }
 
     /// Refuses an id from here on.
-    pub(super) fn bury(&mut self, now: Instant, id: CallId) {
+    pub(super) fn bury(&mut self, now: Duration, id: CallId) {
         self.forget_old(now);
         if self.ended_order.len() >= MAX_TOMBSTONES
             && let Some((_, oldest)) = self.ended_order.pop_front()
@@ -78,20 +78,21 @@ impl Calls {
         }
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Call> {
+        self.live.values()
+    }
+
     pub(super) fn ids(&self) -> Vec<CallId> {
         self.live.keys().cloned().collect()
     }
 
-    /// A call that rang long enough.
-    pub(super) fn overdue(&self, now: Instant) -> Option<CallId> {
-        self.ring_deadlines
-            .first()
-            .filter(|(at, _)| *at <= now)
-            .map(|(_, id)| id.clone())
+    /// A call whose next deadline has come.
+    pub(super) fn overdue(&self, now: Duration) -> Option<CallId> {
+        self.deadlines.overdue(now)
     }
 
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.ring_deadlines.first().map(|(at, _)| *at)
+    pub(super) fn next_deadline(&self) -> Option<Duration> {
+        self.deadlines.next()
     }
 
     /// The users whose call began or ended since the last call.
@@ -99,9 +100,9 @@ impl Calls {
         std::mem::take(&mut self.changed)
     }
 
-    fn forget_old(&mut self, now: Instant) {
+    fn forget_old(&mut self, now: Duration) {
         while let Some((since, _)) = self.ended_order.front()
-            && now.saturating_duration_since(*since) >= TOMBSTONE
+            && now.saturating_sub(*since) >= TOMBSTONE
             && let Some((_, id)) = self.ended_order.pop_front()
         {
             self.ended.remove(&id);

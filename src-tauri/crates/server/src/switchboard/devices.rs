@@ -4,15 +4,21 @@
 //! time is over. Nothing here knows what a call is.
 
 use super::backlog::Backlog;
+use super::deadlines::Deadlines;
+use super::limits::{Admission, Gate, Limits};
 use super::message::Kind;
-use super::{CloseCode, ConnId, DeviceId, Frame, Output};
+use super::{CloseCode, ConnId, DeviceId, Frame, Output, pairs};
 use ahoy_call::UserId;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
-use std::time::Instant;
+use std::time::Duration;
+
+/// Connections of one user (IM-Suite §1.6).
+const MAX_CONNECTIONS: usize = 10;
 
 /// One device of one user.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct DeviceKey {
     pub(super) user: UserId,
     pub(super) device: DeviceId,
@@ -24,19 +30,28 @@ impl fmt::Debug for DeviceKey {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Away {
-    since: Instant,
-    until: Instant,
+    since: Duration,
     /// `None` when it has overflowed: the absence is over then.
     backlog: Option<Backlog>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Connection {
+    key: DeviceKey,
+    gate: Gate,
+}
+
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Devices {
-    attached: BTreeMap<UserId, BTreeMap<DeviceId, ConnId>>,
+    connections: BTreeMap<ConnId, Connection>,
+    /// The same by user: seldom more than one, never more than [`MAX_CONNECTIONS`].
+    attached: BTreeMap<UserId, Vec<(DeviceId, ConnId)>>,
+    #[serde(with = "pairs")]
     away: BTreeMap<DeviceKey, Away>,
-    owners: HashMap<ConnId, DeviceKey>,
+    /// When the devices that are away are given up.
+    deadlines: Deadlines<DeviceKey>,
     output: VecDeque<Output>,
     changed: BTreeSet<UserId>,
 }
@@ -47,17 +62,22 @@ impl Devices {
         self.attached
             .entry(key.user)
             .or_default()
-            .insert(key.device.clone(), conn);
-        self.owners.insert(conn, key.clone());
+            .push((key.device.clone(), conn));
+        let connection = Connection {
+            key: key.clone(),
+            gate: Gate::default(),
+        };
+        self.connections.insert(conn, connection);
         self.changed.insert(key.user);
+        self.deadlines.clear(key);
         self.away.remove(key).and_then(|away| away.backlog)
     }
 
     /// Forgets a connection; `None` when it is not attached any more.
     pub(super) fn detach(&mut self, conn: ConnId) -> Option<DeviceKey> {
-        let key = self.owners.remove(&conn)?;
+        let Connection { key, .. } = self.connections.remove(&conn)?;
         if let Some(devices) = self.attached.get_mut(&key.user) {
-            devices.remove(&key.device);
+            devices.retain(|(_, own)| *own != conn);
             if devices.is_empty() {
                 self.attached.remove(&key.user);
             }
@@ -67,59 +87,87 @@ impl Devices {
     }
 
     /// Keeps the place of a detached device.
-    pub(super) fn keep(&mut self, key: &DeviceKey, since: Instant, until: Instant) {
+    pub(super) fn keep(&mut self, key: &DeviceKey, since: Duration, until: Duration) {
+        self.deadlines.set(key, until);
         self.away.insert(
             key.clone(),
             Away {
                 since,
-                until,
                 backlog: Some(Backlog::default()),
             },
         );
     }
 
     /// Moves the end of an absence, given its beginning; without effect on a device that is not away.
-    pub(super) fn postpone(&mut self, key: &DeviceKey, deadline: impl FnOnce(Instant) -> Instant) {
-        if let Some(away) = self.away.get_mut(key) {
-            away.until = deadline(away.since);
+    pub(super) fn postpone(&mut self, key: &DeviceKey, deadline: impl FnOnce(Duration) -> Duration) {
+        if let Some(away) = self.away.get(key) {
+            self.deadlines.set(key, deadline(away.since));
         }
     }
 
     /// Gives up the place of a device that is away.
     pub(super) fn give_up(&mut self, key: &DeviceKey) {
         self.away.remove(key);
+        self.deadlines.clear(key);
+    }
+
+    /// Gives up the places of all devices of a user that are away.
+    pub(super) fn give_up_all(&mut self, user: UserId) {
+        let away = self.away.keys().filter(|key| key.user == user);
+        for key in away.cloned().collect::<Vec<_>>() {
+            self.give_up(&key);
+        }
     }
 
     pub(super) fn owner(&self, conn: ConnId) -> Option<&DeviceKey> {
-        self.owners.get(&conn)
+        self.connections.get(&conn).map(|connection| &connection.key)
+    }
+
+    /// Counts one message of a connection.
+    pub(super) fn admit(&mut self, conn: ConnId, now: Duration, limits: &Limits) -> Option<Admission> {
+        let connection = self.connections.get_mut(&conn)?;
+        Some(connection.gate.admit(now, limits))
     }
 
     pub(super) fn connection(&self, key: &DeviceKey) -> Option<ConnId> {
-        self.attached.get(&key.user)?.get(&key.device).copied()
+        let devices = self.attached.get(&key.user)?;
+        let (_, conn) = devices.iter().find(|(device, _)| *device == key.device)?;
+        Some(*conn)
     }
 
     pub(super) fn is_online(&self, user: UserId) -> bool {
         self.attached.contains_key(&user)
     }
 
+    pub(super) fn is_full(&self, user: UserId) -> bool {
+        self.attached
+            .get(&user)
+            .is_some_and(|devices| devices.len() >= MAX_CONNECTIONS)
+    }
+
+    pub(super) fn is_anybody_here(&self) -> bool {
+        !self.connections.is_empty()
+    }
+
     /// The connected devices of a user.
     pub(super) fn attached(&self, user: UserId) -> Vec<DeviceKey> {
-        let devices = self.attached.get(&user).into_iter().flat_map(BTreeMap::keys);
+        let devices = self.attached.get(&user).into_iter().flatten();
         devices
-            .map(|device| DeviceKey {
+            .map(|(device, _)| DeviceKey {
                 user,
                 device: device.clone(),
             })
             .collect()
     }
 
-    /// Every connection with its user.
-    pub(super) fn connections(&self) -> Vec<(ConnId, UserId)> {
-        self.owners.iter().map(|(conn, key)| (*conn, key.user)).collect()
+    /// The connections of a user.
+    pub(super) fn connections(&self, user: UserId) -> Vec<ConnId> {
+        let devices = self.attached.get(&user).into_iter().flatten();
+        devices.map(|(_, conn)| *conn).collect()
     }
 
     /// Since when a device is away; `None` when it is not, or its backlog has overflowed.
-    pub(super) fn away_since(&self, key: &DeviceKey) -> Option<Instant> {
+    pub(super) fn away_since(&self, key: &DeviceKey) -> Option<Duration> {
         self.away
             .get(key)
             .filter(|away| away.backlog.is_some())
@@ -135,7 +183,7 @@ impl Devices {
             && backlog.push(kind, text).is_err()
         {
             away.backlog = None;
-            away.until = away.since;
+            self.deadlines.set(key, away.since);
         }
     }
 
@@ -155,23 +203,21 @@ impl Devices {
 
     /// Closes every connection and forgets every device.
     pub(super) fn close_all(&mut self, code: CloseCode) {
-        for conn in std::mem::take(&mut self.owners).into_keys() {
+        for conn in std::mem::take(&mut self.connections).into_keys() {
             self.close(conn, code);
         }
         self.attached.clear();
         self.away.clear();
+        self.deadlines = Deadlines::default();
     }
 
     /// A device whose absence is over.
-    pub(super) fn overdue(&self, now: Instant) -> Option<DeviceKey> {
-        self.away
-            .iter()
-            .find(|(_, away)| away.until <= now)
-            .map(|(key, _)| key.clone())
+    pub(super) fn overdue(&self, now: Duration) -> Option<DeviceKey> {
+        self.deadlines.overdue(now)
     }
 
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.away.values().map(|away| away.until).min()
+    pub(super) fn next_deadline(&self) -> Option<Duration> {
+        self.deadlines.next()
     }
 
     /// The users whose devices came or went since the last call.

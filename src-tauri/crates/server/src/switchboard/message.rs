@@ -3,17 +3,23 @@
 //! A message stays a JSON object from arrival to delivery, so fields that this version does not know reach the other
 //! side unchanged (IM-Suite §2). What the fields must look like is in `validate.rs`.
 
+use super::record::EndReason;
 use super::refusal::Refusal;
 use super::{CALL_REPORT_LIMIT, Moment, UNKNOWN_CALL_MESSAGE_LIMIT};
 use ahoy_call::{CallId, UserId};
 use jiff::Timestamp;
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 
 /// The deepest nesting, the envelope counted as 1 (IM-Suite §2, §16.9).
 const MAX_DEPTH: usize = 16;
+/// Characters of an `id` or a `type` (IM-Suite §2).
+const MAX_ID: usize = 64;
 
 /// What a `call.*` message is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Kind {
     Offer,
     Answer,
@@ -115,12 +121,9 @@ impl Message {
         self.payload.get(field).and_then(Value::as_str)
     }
 
-    pub(super) fn sdp(&self) -> &str {
-        self.payload
-            .get("sdp")
-            .and_then(|sdp| sdp.get("sdp"))
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+    pub(super) fn sdp_mark(&self) -> SdpMark {
+        let sdp = self.payload.get("sdp").and_then(|sdp| sdp.get("sdp"));
+        SdpMark::of(sdp.and_then(Value::as_str).unwrap_or_default())
     }
 
     pub(super) fn negotiation(&self) -> Option<u64> {
@@ -156,11 +159,100 @@ impl Message {
 
     /// The text as it is delivered, with the server's time.
     pub(super) fn to_text(&self, now: Moment) -> String {
-        let mut envelope = self.envelope.clone();
-        envelope.insert("timestamp".to_owned(), time_text(now.wall).into());
-        envelope.insert("payload".to_owned(), Value::Object(self.payload.clone()));
-        Value::Object(envelope).to_string()
+        let delivered = Delivered {
+            message: self,
+            time: time_text(now.wall),
+        };
+        // Maps with text keys cannot fail to be written.
+        serde_json::to_string(&delivered).unwrap_or_default()
     }
+
+    /// How a refusal of this message refers to it.
+    pub(super) fn reference(&self) -> Reference {
+        let text = |field: &str| match self.envelope.get(field) {
+            Some(Value::String(text)) => Some(text.chars().take(MAX_ID).collect()),
+            Some(_) | None => None,
+        };
+        Reference {
+            name: text("type").unwrap_or_default(),
+            id: text("id"),
+            call: self.call_id(),
+        }
+    }
+}
+
+struct Delivered<'a> {
+    message: &'a Message,
+    time: String,
+}
+
+impl Serialize for Delivered<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in &self.message.envelope {
+            if name != "timestamp" {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        map.serialize_entry("timestamp", &self.time)?;
+        map.serialize_entry("payload", &self.message.payload)?;
+        map.end()
+    }
+}
+
+/// Tells whether a description is the one of before. A call keeps this in place of the up to 64 KiB themselves. Whoever
+/// makes two descriptions with one mark only has the second taken for a repeat of their own first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SdpMark {
+    bytes: usize,
+    /// FNV-1a, 64 bits: the same on every node and in every version.
+    hash: u64,
+}
+
+impl SdpMark {
+    fn of(sdp: &str) -> Self {
+        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        Self {
+            bytes: sdp.len(),
+            hash: sdp.bytes().fold(0xcbf2_9ce4_8422_2325, step),
+        }
+    }
+}
+
+/// What a `call.error` says of the message it answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Reference {
+    name: String,
+    id: Option<String>,
+    pub(super) call: Option<CallId>,
+}
+
+/// Changes the payload of a text that waited. State holds texts, not objects: numbers go out of and into a text in only
+/// one way, so a switchboard that was written down meanwhile delivers the same.
+pub(super) fn with_payload(text: &str, change: impl FnOnce(&mut Map<String, Value>)) -> String {
+    let mut message: Value = serde_json::from_str(text).unwrap_or_default();
+    if let Some(Value::Object(payload)) = message.get_mut("payload") {
+        change(payload);
+    }
+    message.to_string()
+}
+
+/// Gives a `call.status` the `media` of the older one that it replaces, if it has none itself, so that no mute is lost
+/// (IM-Suite §16.13).
+pub(super) fn with_media_of(older: &str, newer: String) -> String {
+    let mut media = None;
+    with_payload(older, |payload| media = payload.remove("media"));
+    match media {
+        Some(media) => with_payload(&newer, |payload| {
+            payload.entry("media").or_insert(media);
+        }),
+        None => newer,
+    }
+}
+
+/// Rounded up, so that the time is over when they are.
+fn whole_milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 /// RFC 3339 in UTC with milliseconds.
@@ -184,7 +276,7 @@ pub(super) fn end(
     now: Moment,
     call: &CallId,
     (from, to): (UserId, UserId),
-    reason: &str,
+    reason: EndReason,
     detail: Option<&str>,
     duration: u64,
 ) -> String {
@@ -192,7 +284,7 @@ pub(super) fn end(
         "call_id": call.as_str(),
         "from_user": from.as_u64(),
         "to_user": to.as_u64(),
-        "reason": reason,
+        "reason": reason.as_str(),
         "duration": duration,
         "ended_at": time_text(now.wall),
         "by": "server",
@@ -209,7 +301,7 @@ pub(super) fn error(
     now: Moment,
     to: UserId,
     from: Option<UserId>,
-    message: Option<&Message>,
+    about: Option<&Reference>,
     refusal: &Refusal,
     fatal: bool,
 ) -> String {
@@ -224,7 +316,7 @@ pub(super) fn error(
         details.insert("call_id_winner".into(), winner.as_str().into());
     }
     if let Some(wait) = refusal.retry_after {
-        details.insert("retry_after_ms".into(), (wait.as_millis() as u64).into());
+        details.insert("retry_after_ms".into(), whole_milliseconds(wait).into());
     }
     let mut payload = json!({
         "to_user": to.as_u64(),
@@ -235,13 +327,12 @@ pub(super) fn error(
     if let Some(from) = from {
         payload["from_user"] = from.as_u64().into();
     }
-    if let Some(message) = message {
-        for (field, key) in [("type", "type"), ("id", "ref")] {
-            if let Some(Value::String(text)) = message.envelope.get(field) {
-                details.insert(key.into(), text.chars().take(64).collect::<String>().into());
-            }
+    if let Some(about) = about {
+        details.insert("type".into(), about.name.as_str().into());
+        if let Some(id) = &about.id {
+            details.insert("ref".into(), id.as_str().into());
         }
-        if let Some(call) = message.call_id() {
+        if let Some(call) = &about.call {
             payload["call_id"] = call.as_str().into();
         }
     }

@@ -22,6 +22,8 @@ pub(super) enum Code {
     BadState,
     RenegotiationPending,
     TooLarge,
+    RateLimited,
+    NotPermitted,
 }
 
 impl Code {
@@ -43,6 +45,8 @@ impl Code {
             Code::BadState => "bad_state",
             Code::RenegotiationPending => "renegotiation_pending",
             Code::TooLarge => "too_large",
+            Code::RateLimited => "rate_limited",
+            Code::NotPermitted => "not_permitted",
         }
     }
 
@@ -65,6 +69,8 @@ impl Code {
             Code::BadState => "the call is not in a state that allows this",
             Code::RenegotiationPending => "an earlier re-offer is not answered yet",
             Code::TooLarge => "the message is larger than its type allows",
+            Code::RateLimited => "too many messages or calls in a short time",
+            Code::NotPermitted => "the caller may not make this call",
         }
     }
 
@@ -83,7 +89,9 @@ impl Code {
             | Code::Glare
             | Code::DuplicateCallId
             | Code::AnsweredElsewhere
-            | Code::TooLarge => true,
+            | Code::TooLarge
+            | Code::RateLimited
+            | Code::NotPermitted => true,
         }
     }
 }
@@ -100,6 +108,13 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    pub(super) fn later(code: Code, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            ..Self::from(code)
+        }
+    }
+
     pub(super) fn field(code: Code, path: impl Into<String>) -> Self {
         Self {
             field: Some(path.into()),

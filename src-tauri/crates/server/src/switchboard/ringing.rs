@@ -4,9 +4,10 @@ use super::DeviceId;
 use super::call::{Active, Call, Context, Fate, Leg, Phase, Ringing, Role};
 use super::devices::DeviceKey;
 use super::message::{self, Kind, Message};
+use super::record::EndReason;
 use super::refusal::{Code, Refusal};
 use serde_json::json;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Candidates of the caller kept for devices that connect while it rings; later ones only go to those connected
 /// (IM-Suite §7).
@@ -25,14 +26,13 @@ impl Call {
             user: self.callee,
             device,
         };
-        let mut offer = ringing.offer.clone();
-        offer.set(
-            "expires_in",
-            whole_seconds(ringing.deadline.saturating_duration_since(ctx.now.at)),
-        );
-        ctx.devices.send(&key, Kind::Offer, offer.to_text(ctx.now));
+        let left = whole_seconds(ringing.deadline.saturating_sub(ctx.now.at));
+        let offer = message::with_payload(&ringing.offer, |payload| {
+            payload.insert("expires_in".to_owned(), left.into());
+        });
+        ctx.devices.send(&key, Kind::Offer, offer);
         for candidate in &ringing.candidates {
-            ctx.devices.send(&key, Kind::Ice, candidate.to_text(ctx.now));
+            ctx.devices.send(&key, Kind::Ice, candidate.clone());
         }
     }
 
@@ -59,15 +59,16 @@ impl Call {
             return Ok(Fate::Goes);
         };
         match message.kind {
-            Kind::Offer if message.sdp() == self.first_sdp => Ok(Fate::Goes),
+            Kind::Offer if message.sdp_mark() == self.first_sdp => Ok(Fate::Goes),
             Kind::Offer => Err(Code::DuplicateCallId.into()),
             Kind::Answer | Kind::Renegotiate => Err(Code::BadState.into()),
             Kind::Ice => {
+                let text = message.to_text(ctx.now);
                 for key in ringing.still_rung(self.callee) {
-                    ctx.devices.send(&key, Kind::Ice, message.to_text(ctx.now));
+                    ctx.devices.send(&key, Kind::Ice, text.clone());
                 }
                 if ringing.candidates.len() < MAX_BUFFERED_CANDIDATES {
-                    ringing.candidates.push(message);
+                    ringing.candidates.push(text);
                 }
                 Ok(Fate::Goes)
             }
@@ -76,7 +77,7 @@ impl Call {
                 for key in ringing.still_rung(self.callee) {
                     ctx.devices.send(&key, Kind::End, message.to_text(ctx.now));
                 }
-                Ok(Fate::Ends)
+                Ok(Fate::Ends(EndReason::UserHangup))
             }
             Kind::Status | Kind::Error | Kind::Other => Ok(Fate::Goes),
         }
@@ -143,7 +144,7 @@ impl Call {
         self.phase = Phase::Active(Box::new(Active {
             answered: ctx.now,
             caller: Leg::new(self.caller.clone(), None),
-            callee: Leg::new(sender.clone(), Some(message.sdp().to_owned())),
+            callee: Leg::new(sender.clone(), Some(message.sdp_mark())),
         }));
     }
 
@@ -170,21 +171,21 @@ impl Call {
             }
             ctx.devices
                 .send(&self.caller, Kind::End, message.to_text(ctx.now));
-            return Fate::Ends;
+            return Fate::Ends(EndReason::of(&message));
         }
         message.set("reason", "user_rejected");
         ctx.devices
             .send(&self.caller, Kind::End, message.to_text(ctx.now));
         let others = ringing.still_rung(self.callee);
         for key in others.iter().filter(|key| *key != sender) {
-            self.tell_end(ctx, key, "user_rejected", None);
+            self.tell_end(ctx, key, EndReason::UserRejected, None);
         }
-        Fate::Ends
+        Fate::Ends(EndReason::UserRejected)
     }
 }
 
 impl Ringing {
-    pub(super) fn new(offer: Message, deadline: Instant) -> Self {
+    pub(super) fn new(offer: String, deadline: Duration) -> Self {
         Self {
             deadline,
             offer,

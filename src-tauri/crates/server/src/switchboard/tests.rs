@@ -2,7 +2,13 @@
 
 mod active;
 mod bench;
+mod conformance;
+mod history;
 mod hostile;
+mod permission;
+mod rates;
+mod reports;
 mod resume;
 mod rules;
 mod setup;
+mod table;

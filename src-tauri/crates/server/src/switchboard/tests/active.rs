@@ -1,6 +1,7 @@
 //! Rows "Active" and "Ended" of the server table (IM-Suite §10), re-offers (§9).
 
 use super::bench::*;
+use crate::switchboard::Input;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -194,9 +195,7 @@ fn only_the_callee_asks_for_a_re_offer() {
 #[test]
 fn a_shutdown_ends_calls_and_closes_connections() {
     let (mut bench, conns) = Bench::active();
-    let now = bench.now();
-    bench.board.handle_shutdown(now);
-    bench.pass(Duration::ZERO);
+    bench.input(Input::Shutdown);
     bench.send_text(conns[2], "{}");
     for conn in &conns[..2] {
         assert_eq!(bench.only(*conn)["payload"]["reason"], "server_error");

@@ -1,11 +1,13 @@
 //! A switchboard with a clock of its own and connections that remember what they were sent.
 
-use crate::switchboard::{CloseCode, ConnId, DeviceId, Frame, Moment, Output, Switchboard, Timing};
+use crate::switchboard::{
+    CallRecord, CloseCode, ConnId, DeviceId, Frame, Input, Moment, Output, Person, Rules, Switchboard,
+};
 use ahoy_call::UserId;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(super) const RING: Duration = Duration::from_secs(30);
 pub(super) const GRACE: Duration = Duration::from_secs(30);
@@ -14,29 +16,37 @@ pub(super) const CALL: &str = "call_123456789";
 /// Users 1 to 4 exist; 4 is nobody's friend.
 pub(super) struct Bench {
     pub(super) board: Switchboard,
-    start: Instant,
+    /// Was written down and read again; is given the same inputs and must do the same.
+    twin: Option<Switchboard>,
     pub(super) elapsed: Duration,
     next_conn: u64,
     inboxes: HashMap<ConnId, Vec<Value>>,
     pub(super) closed: HashMap<ConnId, CloseCode>,
+    pub(super) records: Vec<CallRecord>,
 }
 
 impl Bench {
     pub(super) fn new() -> Self {
-        let timing = Timing {
-            ring_timeout: RING,
-            resume_grace: GRACE,
-            heartbeat: Duration::from_secs(30),
-        };
-        let people = ["Ada", "Ben", "Cora", "Dan"].iter().zip(1..);
-        Self {
-            board: Switchboard::new(timing, people.map(|(name, id)| (user(id), name.to_string()))),
-            start: Instant::now(),
+        Self::with_rules(Rules::default())
+    }
+
+    pub(super) fn with_rules(rules: Rules) -> Self {
+        let mut bench = Self {
+            board: Switchboard::new(rules),
+            twin: None,
             elapsed: Duration::ZERO,
             next_conn: 0,
             inboxes: HashMap::new(),
             closed: HashMap::new(),
-        }
+            records: Vec::new(),
+        };
+        let people = ["Ada", "Ben", "Cora", "Dan"].iter().zip(1..);
+        bench.people(people.map(|(name, id)| Person::new(user(id), *name)).collect());
+        bench
+    }
+
+    pub(super) fn people(&mut self, people: Vec<Person>) {
+        self.input(Input::People(people));
     }
 
     /// Users 1, 2 and 3 are connected with one device each.
@@ -68,7 +78,7 @@ impl Bench {
     pub(super) fn now(&self) -> Moment {
         let wall = "2025-10-07T13:00:00Z".parse::<Timestamp>().unwrap();
         Moment {
-            at: self.start + self.elapsed,
+            at: self.elapsed,
             wall: wall + self.elapsed,
         }
     }
@@ -76,15 +86,16 @@ impl Bench {
     pub(super) fn connect(&mut self, id: u64, device: &str) -> ConnId {
         let conn = ConnId(self.next_conn);
         self.next_conn += 1;
-        self.board
-            .handle_connect(self.now(), conn, user(id), DeviceId::new(device).unwrap());
-        self.drain();
+        self.input(Input::Connected {
+            conn,
+            user: user(id),
+            device: DeviceId::new(device).unwrap(),
+        });
         conn
     }
 
     pub(super) fn disconnect(&mut self, conn: ConnId) {
-        self.board.handle_disconnect(self.now(), conn);
-        self.drain();
+        self.input(Input::Disconnected { conn });
     }
 
     pub(super) fn send(&mut self, conn: ConnId, message: Value) {
@@ -92,17 +103,18 @@ impl Bench {
     }
 
     pub(super) fn send_text(&mut self, conn: ConnId, text: &str) {
-        self.board.handle_message(self.now(), conn, text);
-        self.drain();
+        self.input(Input::Message {
+            conn,
+            text: text.to_owned(),
+        });
     }
 
     /// Lets time pass, with every timer at its moment.
     pub(super) fn pass(&mut self, time: Duration) {
         let end = self.elapsed + time;
-        while let Some(due) = self.board.poll_timeout().filter(|due| *due <= self.start + end) {
-            self.elapsed = due.saturating_duration_since(self.start).max(self.elapsed);
-            self.board.handle_timeout(self.now());
-            self.drain();
+        while let Some(due) = self.board.poll_timeout().filter(|due| *due <= end) {
+            self.elapsed = due.max(self.elapsed);
+            self.input(Input::Time);
         }
         self.elapsed = end;
     }
@@ -153,7 +165,51 @@ impl Bench {
         std::mem::take(&mut self.inboxes)
     }
 
+    /// Writes the board down and lets the copy live beside it from here on.
+    pub(super) fn begin_twin(&mut self) {
+        let state = serde_json::to_string(&self.board).unwrap();
+        let twin: Switchboard = serde_json::from_str(&state).unwrap();
+        assert_eq!(twin, self.board);
+        self.twin = Some(twin);
+    }
+
+    pub(super) fn assert_twin(&self) {
+        if let Some(twin) = &self.twin {
+            assert_eq!(*twin, self.board);
+        }
+    }
+
+    pub(super) fn input(&mut self, input: Input) {
+        let now = self.now();
+        if let Some(twin) = &mut self.twin {
+            twin.handle(now, input.clone());
+        }
+        self.board.handle(now, input);
+        self.drain();
+    }
+
     fn drain(&mut self) {
+        if let Some(twin) = &mut self.twin {
+            let mut board = self.board.clone();
+            loop {
+                let (ours, theirs) = (board.poll_record(), twin.poll_record());
+                assert_eq!(ours, theirs);
+                if ours.is_none() {
+                    break;
+                }
+            }
+            loop {
+                let (ours, theirs) = (board.poll_output(), twin.poll_output());
+                assert_eq!(ours, theirs);
+                if ours.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(twin.poll_timeout(), self.board.poll_timeout());
+        }
+        while let Some(record) = self.board.poll_record() {
+            self.records.push(record);
+        }
         while let Some(Output { conn, frame }) = self.board.poll_output() {
             assert!(
                 !self.closed.contains_key(&conn),

@@ -86,6 +86,7 @@ fn what_was_missed_comes_after_the_welcome_in_order() {
     bench.send(ada, status("connected"));
     bench.send(ada, with_other_sdp(offer()));
     bench.send(ada, ice());
+    bench.pass(SECOND);
     bench.send(ada, status("connected"));
     bench.send(ada, end("user_hangup"));
     bench.assert_silent(&[ada]);

@@ -283,13 +283,27 @@ fn the_first_frame_is_a_welcome() {
     assert_eq!(payload["server_time"], "2025-10-07T13:00:00Z");
     assert_eq!(
         payload["features"],
-        json!(["status_relay", "renegotiate", "resume", "multi_device"])
+        json!([
+            "status_relay",
+            "renegotiate",
+            "resume",
+            "multi_device",
+            "cbor",
+            "z"
+        ])
     );
     assert_eq!(
         (&payload["ring_timeout"], &payload["resume_grace"]),
         (&json!(30), &json!(30))
     );
-    assert_eq!(payload["max_message"], 262_144);
+    assert_eq!(
+        (&payload["heartbeat"], &payload["max_message"]),
+        (&json!(30), &json!(262_144))
+    );
+    assert_eq!(
+        (&welcome["user_id"], &welcome["time"], &welcome["timestamp"]),
+        (&json!(1), &json!(1_759_842_000), &json!("2025-10-07T13:00:00Z"))
+    );
     assert_eq!(payload["calls"], json!([]));
 }
 
