@@ -10,23 +10,34 @@ pub(crate) const AUDIO_CLOCK_RATE: u32 = 48_000;
 /// Hz; RFC 7741 §4.1.
 pub(crate) const VIDEO_CLOCK_RATE: u32 = 90_000;
 
+/// Hz; RFC 3551 §4.5.2 and §4.5.14, also of G.722.
+const WAVEFORM_CLOCK_RATE: u32 = 8_000;
+
 const RTX_MIME: &str = "video/rtx";
 
-impl AudioCodec {
-    pub(crate) fn parameters(self) -> Vec<RTCRtpCodecParameters> {
-        match self {
-            AudioCodec::Opus => vec![RTCRtpCodecParameters {
-                rtp_codec: RTCRtpCodec {
-                    mime_type: "audio/opus".to_owned(),
-                    clock_rate: AUDIO_CLOCK_RATE,
-                    channels: 2,
-                    sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
-                    rtcp_feedback: Vec::new(),
-                },
-                payload_type: 111,
-            }],
-        }
+/// A sound codec with its payload type: the static ones of RFC 3551 §6, and one for Opus.
+pub(crate) fn audio_parameters(codec: AudioCodec) -> RTCRtpCodecParameters {
+    let (payload_type, clock_rate, channels, fmtp) = match codec {
+        AudioCodec::Opus => (111, AUDIO_CLOCK_RATE, 2, "minptime=10;useinbandfec=1"),
+        AudioCodec::Pcmu => (0, WAVEFORM_CLOCK_RATE, 0, ""),
+        AudioCodec::Pcma => (8, WAVEFORM_CLOCK_RATE, 0, ""),
+        AudioCodec::G722 => (9, WAVEFORM_CLOCK_RATE, 0, ""),
+    };
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: format!("audio/{}", codec.name()),
+            clock_rate,
+            channels,
+            sdp_fmtp_line: fmtp.to_owned(),
+            rtcp_feedback: Vec::new(),
+        },
+        payload_type,
     }
+}
+
+/// RTP ticks per second.
+pub(crate) fn audio_clock_rate(codec: AudioCodec) -> u32 {
+    audio_parameters(codec).rtp_codec.clock_rate
 }
 
 impl VideoCodec {
@@ -69,8 +80,9 @@ fn with_rtx(mime_type: &str, payload_type: PayloadType, rtx: PayloadType) -> Vec
 
 /// The codec behind a MIME type, when it is one of ours.
 pub(crate) fn codec_of(mime_type: &str) -> Option<Codec> {
-    if mime_type.eq_ignore_ascii_case("audio/opus") {
-        Some(Codec::Audio(AudioCodec::Opus))
+    let (kind, name) = mime_type.split_once('/')?;
+    if kind.eq_ignore_ascii_case("audio") {
+        name.parse().ok().map(Codec::Audio)
     } else if mime_type.eq_ignore_ascii_case("video/vp8") {
         Some(Codec::Video(VideoCodec::Vp8))
     } else {

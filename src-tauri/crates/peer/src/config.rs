@@ -1,5 +1,6 @@
 //! What a peer connection is made from.
 
+pub use ahoy_media::codec::SoundCodec as AudioCodec;
 use ahoy_media::units::Bitrate;
 use std::fmt;
 
@@ -7,6 +8,8 @@ use std::fmt;
 #[derive(Debug, Clone)]
 pub struct PeerConfig {
     pub ice_servers: Vec<IceServer>,
+    /// Certificates in DER that `turns:` servers are also checked against, beside those of the system.
+    pub extra_roots: Vec<Vec<u8>>,
     /// Only relayed candidates are offered and used.
     pub relay_only: bool,
     /// Also gathers 127.0.0.1, for two sides on one machine.
@@ -28,6 +31,7 @@ impl Default for PeerConfig {
     fn default() -> Self {
         Self {
             ice_servers: Vec::new(),
+            extra_roots: Vec::new(),
             relay_only: false,
             loopback: false,
             audio_codecs: vec![AudioCodec::Opus],
@@ -42,7 +46,7 @@ impl Default for PeerConfig {
 /// A STUN or TURN server, as W3C `RTCIceServer`.
 #[derive(Debug, Clone, Default)]
 pub struct IceServer {
-    /// `stun:host:port` or `turn:host:port?transport=udp`.
+    /// `stun:host:port`, `turn:host:port?transport=udp` or `tcp`, or `turns:host:port?transport=tcp`.
     pub urls: Vec<String>,
     pub username: String,
     pub credential: Credential,
@@ -66,13 +70,6 @@ impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.0.is_empty() { "none" } else { "***" })
     }
-}
-
-/// Sound codecs that can be negotiated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AudioCodec {
-    /// RFC 7587: 48 kHz, in-band FEC.
-    Opus,
 }
 
 /// Picture codecs that can be negotiated.

@@ -1,6 +1,7 @@
 //! How the library is set up: codecs, timers, sockets and the chain of interceptors.
 
-use crate::config::PeerConfig;
+use crate::codec::audio_parameters;
+use crate::config::{IceServer, PeerConfig};
 use crate::error::PeerError;
 use crate::estimator::PublishedEstimator;
 use crate::ledger::Ledger;
@@ -8,14 +9,13 @@ use crate::media_tap::{MediaTap, Sinks};
 use crate::outlet::Outlet;
 use crate::rtx::RtxUnpacker;
 use crate::streams::LocalStreams;
+use crate::turn_stream::TurnStreams;
 use crate::wire_tap::WireTap;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::{CongestionControlBuilder, NackGeneratorBuilder, Registry, Slot};
 use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::shared::error::Error;
-use rtc::shared::ifaces::ifaces;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use webrtc::peer_connection::{
@@ -29,11 +29,12 @@ use webrtc::peer_connection::{
 const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 /// Checks of one pair before it is given up: 15 s of them, as long as the connection itself is tried.
 const CHECKS_PER_PAIR: u16 = 750;
-/// Without an answer from the other side for this long the transport counts as disconnected.
-const DISCONNECTED_AFTER: Duration = Duration::from_secs(3);
-/// And this much later as failed.
-const FAILED_AFTER: Duration = Duration::from_secs(12);
-/// Between consent checks of the selected pair (RFC 7675 asks for 5 s): six may get lost before it is disconnected.
+/// Without a packet or an answer from the other side for this long the transport counts as disconnected. Sound comes
+/// fifty times a second, so two seconds of nothing are no jitter.
+const DISCONNECTED_AFTER: Duration = Duration::from_secs(2);
+/// And this much later as failed, which only a restart ends; whoever owns the call restarts long before.
+const FAILED_AFTER: Duration = Duration::from_secs(13);
+/// Between consent checks of the selected pair (RFC 7675 asks for 5 s): four may get lost before it is disconnected.
 const KEEPALIVE: Duration = Duration::from_millis(500);
 /// How long better pairs are waited for before one through a server is nominated; chosen, not measured.
 const REFLEXIVE_WAIT: Duration = Duration::from_millis(200);
@@ -97,11 +98,9 @@ pub(crate) fn media(
     let failed = |error: Error| PeerError::failed("register its codecs", error);
     let mut engine = MediaEngine::default();
     for codec in &config.audio_codecs {
-        for parameters in codec.parameters() {
-            engine
-                .register_codec(parameters, RtpCodecKind::Audio)
-                .map_err(failed)?;
-        }
+        engine
+            .register_codec(audio_parameters(*codec), RtpCodecKind::Audio)
+            .map_err(failed)?;
     }
     for codec in &config.video_codecs {
         for parameters in codec.parameters() {
@@ -176,13 +175,19 @@ pub(crate) fn settings(config: &PeerConfig) -> SettingEngine {
         .with_prflx_acceptance_min_wait(Some(OVERTAKING_WAIT))
         .with_relay_acceptance_min_wait(Some(relay_wait))
         .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+        // A restart is for a path that is lost: new sockets find the addresses that there are now.
+        .with_discard_local_candidates_during_ice_restart(true)
         .with_include_loopback_candidate(config.loopback)
         .build()
 }
 
-pub(crate) fn configuration(config: &PeerConfig) -> RTCConfiguration {
-    let servers = config
-        .ice_servers
+pub(crate) fn configuration(
+    ice_servers: &[IceServer],
+    relay_only: bool,
+    streams: &TurnStreams,
+) -> RTCConfiguration {
+    let servers = streams
+        .for_library(ice_servers)
         .iter()
         .map(|server| RTCIceServer {
             urls: server.urls.clone(),
@@ -190,7 +195,7 @@ pub(crate) fn configuration(config: &PeerConfig) -> RTCConfiguration {
             credential: server.credential.reveal().to_owned(),
         })
         .collect();
-    let policy = if config.relay_only {
+    let policy = if relay_only {
         RTCIceTransportPolicy::Relay
     } else {
         RTCIceTransportPolicy::All
@@ -199,39 +204,4 @@ pub(crate) fn configuration(config: &PeerConfig) -> RTCConfiguration {
         .with_ice_servers(servers)
         .with_ice_transport_policy(policy)
         .build()
-}
-
-/// The addresses to bind, port 0: every usable address of the machine, and 127.0.0.1 when asked.
-pub(crate) fn bind_addresses(loopback: bool) -> Vec<SocketAddr> {
-    let found = ifaces().unwrap_or_else(|error| {
-        tracing::warn!(%error, "cannot list the network interfaces");
-        Vec::new()
-    });
-    let mut addresses: Vec<IpAddr> = Vec::new();
-    for ip in found
-        .iter()
-        .filter_map(|interface| interface.addr)
-        .map(|a| a.ip())
-    {
-        if is_usable(ip) && !addresses.contains(&ip) {
-            addresses.push(ip);
-        }
-    }
-    if loopback {
-        addresses.push(Ipv4Addr::LOCALHOST.into());
-    }
-    if addresses.is_empty() {
-        // Without a network now, the library still needs a socket to come up with.
-        addresses.push(Ipv4Addr::UNSPECIFIED.into());
-    }
-    addresses.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect()
-}
-
-/// Link-local addresses need a scope that a candidate cannot carry (RFC 8445 §5.1.1.1).
-fn is_usable(ip: IpAddr) -> bool {
-    let link_local = match ip {
-        IpAddr::V4(ip) => ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_unicast_link_local(),
-    };
-    !ip.is_loopback() && !ip.is_unspecified() && !ip.is_multicast() && !link_local
 }

@@ -17,6 +17,10 @@ pub enum PeerEvent {
     Track(RemoteTrack),
     /// The other side cannot decode our picture (PLI or FIR): encode a keyframe.
     KeyframeNeeded,
+    /// The other side said something over the connection's own data channel.
+    Message(String),
+    /// That channel was closed by the other side, which may be gone.
+    ChannelClosed,
     /// The bandwidth estimate moved by more than 5 %.
     TargetBitrate(Bitrate),
 }

@@ -3,7 +3,8 @@
 use crate::event::Codec;
 use ahoy_media::packet::EncodedFrame;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Frames between a media thread and the connection: 160 ms of sound, 270 ms of pictures at 30 fps. A frame that finds
@@ -59,7 +60,9 @@ impl FrameSender {
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     connected: AtomicBool,
-    negotiated: Mutex<Option<(Codec, u8)>>,
+    /// `None` before the first negotiation; within, `None` = this kind is not sent.
+    negotiated: Mutex<Option<Option<(Codec, u8)>>>,
+    settled: Condvar,
     dropped: AtomicU64,
     handed: AtomicU64,
     refused: AtomicU64,
@@ -71,12 +74,27 @@ impl Gate {
     }
 
     pub(crate) fn set_negotiated(&self, negotiated: Option<(Codec, u8)>) {
-        *self.negotiated.lock().unwrap_or_else(PoisonError::into_inner) = negotiated;
+        *self.negotiated.lock().unwrap_or_else(PoisonError::into_inner) = Some(negotiated);
+        self.settled.notify_all();
+    }
+
+    /// As [`Self::negotiated`], after the first negotiation: the path may be up a moment before it is done. Blocks, at
+    /// most for so long.
+    pub(crate) fn wait_negotiated(&self, patience: Duration) -> Option<(Codec, u8)> {
+        let negotiated = self.negotiated.lock().unwrap_or_else(PoisonError::into_inner);
+        let (negotiated, _) = self
+            .settled
+            .wait_timeout_while(negotiated, patience, |negotiated| negotiated.is_none())
+            .unwrap_or_else(PoisonError::into_inner);
+        negotiated.flatten()
     }
 
     /// Codec and payload type of the last negotiation.
     pub(crate) fn negotiated(&self) -> Option<(Codec, u8)> {
-        *self.negotiated.lock().unwrap_or_else(PoisonError::into_inner)
+        self.negotiated
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .flatten()
     }
 
     pub(crate) fn is_open(&self) -> bool {

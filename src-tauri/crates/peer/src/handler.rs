@@ -1,13 +1,16 @@
 //! What the library calls back. Runs on the connection's driver task, so nothing here waits.
 
+use crate::channel::{self, Channel};
 use crate::event::{PeerEvent, TransportState};
 use crate::frame_sender::Gate;
 use crate::outlet::Outlet;
+use crate::sdp;
 use ahoy_call::Candidate;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use webrtc::data_channel::DataChannel;
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
     PeerConnectionEventHandler, RTCIceGatheringState, RTCPeerConnectionIceEvent, RTCPeerConnectionState,
@@ -20,6 +23,7 @@ pub(crate) struct Handler {
     /// Credentials of the local description, for the candidates that belong to it.
     local_ufrag: Mutex<Option<String>>,
     video: Mutex<Option<Arc<dyn TrackRemote>>>,
+    channel: Arc<Channel>,
     closed: AtomicBool,
 }
 
@@ -30,6 +34,7 @@ impl Handler {
             gates,
             local_ufrag: Mutex::new(None),
             video: Mutex::new(None),
+            channel: Arc::default(),
             closed: AtomicBool::new(false),
         }
     }
@@ -41,6 +46,16 @@ impl Handler {
     /// The other side's video track, for feedback to it.
     pub(crate) fn remote_video(&self) -> Option<Arc<dyn TrackRemote>> {
         self.video.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn take_channel(&self, channel: Arc<dyn DataChannel>) {
+        if !self.is_closed() {
+            self.channel.take(channel, Arc::clone(&self.outlet));
+        }
+    }
+
+    pub(crate) fn channel(&self) -> &Channel {
+        &self.channel
     }
 
     /// Shuts the gates; `false` when they were shut before.
@@ -64,7 +79,7 @@ impl Handler {
     fn handle_candidate(&self, event: &RTCPeerConnectionIceEvent) {
         match event.candidate.to_json() {
             Ok(init) => self.outlet.push(PeerEvent::Candidate(Candidate {
-                candidate: init.candidate,
+                candidate: sdp::private_relay(&init.candidate).unwrap_or(init.candidate),
                 // The first section of the bundle, in which all candidates are gathered (RFC 9143 §6).
                 sdp_mid: None,
                 sdp_m_line_index: Some(0),
@@ -135,6 +150,18 @@ impl PeerConnectionEventHandler for SharedHandler {
     {
         self.0.handle_state(state);
         Box::pin(std::future::ready(()))
+    }
+
+    fn on_data_channel<'life, 'a>(&'life self, channel: Arc<dyn DataChannel>) -> Callback<'a>
+    where
+        'life: 'a,
+        Self: 'a,
+    {
+        Box::pin(async move {
+            if channel.label().await.is_ok_and(|label| label == channel::LABEL) {
+                self.0.take_channel(channel);
+            }
+        })
     }
 
     fn on_track<'life, 'a>(&'life self, track: Arc<dyn TrackRemote>) -> Callback<'a>

@@ -15,14 +15,12 @@ pub(crate) struct HeldCandidates {
     /// User fragment of the applied remote description.
     ufrag: Option<String>,
     described: bool,
-    /// An offer of ours waits for its answer, which may bring new credentials.
-    answer_pending: bool,
 }
 
 impl HeldCandidates {
     /// Returns the candidate when it can be applied now, else holds it.
     pub(crate) fn handle_candidate(&mut self, candidate: Candidate) -> Option<Candidate> {
-        if self.fits(&candidate) && !self.answer_pending {
+        if self.fits(&candidate) {
             return Some(candidate);
         }
         if self.held.len() == CAPACITY {
@@ -33,15 +31,9 @@ impl HeldCandidates {
         None
     }
 
-    /// This side made an offer.
-    pub(crate) fn handle_offer_sent(&mut self) {
-        self.answer_pending = true;
-    }
-
     /// A remote description has been applied; returns the candidates that can follow it.
     pub(crate) fn handle_description(&mut self, ufrag: Option<&str>) -> Vec<Candidate> {
         self.described = true;
-        self.answer_pending = false;
         self.ufrag = ufrag.map(str::to_owned);
         let (ready, held): (VecDeque<_>, VecDeque<_>) = self
             .held
@@ -80,7 +72,6 @@ mod tests {
     #[test]
     fn candidates_wait_for_the_first_description() {
         let mut held = HeldCandidates::default();
-        held.handle_offer_sent();
         assert_eq!(held.handle_candidate(candidate(1, None)), None);
         assert_eq!(held.handle_candidate(candidate(2, Some("new"))), None);
         let ready = held.handle_description(Some("new"));

@@ -50,6 +50,11 @@ impl Ledger {
         }
     }
 
+    /// Sound is sent with this clock from here on, in Hz.
+    pub(crate) fn set_audio_clock(&mut self, clock_rate: u32) {
+        self.audio_out.clock_rate = clock_rate;
+    }
+
     /// A stream of the other side was bound, perhaps not for the first time. `clock_rate` in Hz.
     pub(crate) fn bind_remote(&mut self, kind: MediaKind, ssrc: u32, clock_rate: u32) {
         self.inbound(kind).bind(ssrc, clock_rate);

@@ -4,6 +4,8 @@
 //! runtime; packet sinks are called on those tasks and must not block. Nothing here knows signaling, devices or codecs'
 //! insides: frames come encoded and leave as RTP payloads.
 
+mod channel;
+mod check_code;
 mod codec;
 mod config;
 mod engine;
@@ -14,6 +16,7 @@ mod frame_sender;
 mod handler;
 mod held_candidates;
 mod interceptor;
+mod interfaces;
 mod ledger;
 mod media_tap;
 mod negotiation;
@@ -21,6 +24,8 @@ mod outlet;
 mod pacer;
 mod peer;
 mod plain_socket;
+mod rehearsal;
+mod relay_flush;
 mod rtx;
 mod sdp;
 mod sequence;
@@ -29,6 +34,7 @@ mod stats;
 mod streams;
 mod track_out;
 mod transport_stats;
+mod turn_stream;
 mod wire_tap;
 
 // The support of the tests names this crate, from outside and from here.

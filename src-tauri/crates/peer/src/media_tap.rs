@@ -3,7 +3,8 @@
 //! Packets end here: the library's own way to the application is one more queue and one more task, and it begins anew at
 //! every renegotiation. Runs on the connection's driver task, so a sink must not block.
 
-use crate::codec::codec_of;
+use crate::codec::{audio_clock_rate, codec_of};
+use crate::config::AudioCodec;
 use crate::event::{Codec, MediaKind, PacketSink, PeerEvent, RemoteTrack};
 use crate::interceptor::Passage;
 use crate::ledger::{Ledger, Received};
@@ -24,11 +25,22 @@ use std::time::Instant;
 pub(crate) struct Sinks {
     audio: Option<PacketSink>,
     video: Option<PacketSink>,
+    /// What each payload type of sound is; empty before the first negotiation.
+    audio_codecs: Vec<(u8, AudioCodec)>,
 }
 
 impl Sinks {
     pub(crate) fn set(&mut self, kind: MediaKind, sink: PacketSink) {
         *self.of(kind) = Some(sink);
+    }
+
+    pub(crate) fn set_audio_codecs(&mut self, codecs: &[(u8, AudioCodec)]) {
+        self.audio_codecs = codecs.to_vec();
+    }
+
+    fn audio_codec(&self, payload_type: u8) -> Option<AudioCodec> {
+        let mut codecs = self.audio_codecs.iter();
+        codecs.find_map(|&(number, codec)| (number == payload_type).then_some(codec))
     }
 
     pub(crate) fn clear(&mut self) {
@@ -96,10 +108,26 @@ impl MediaTap {
             bytes: packet.payload.len(),
             repaired,
         };
-        self.ledger
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .handle_received(now, kind, received);
+        let codec = match kind {
+            MediaKind::Audio => {
+                let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+                sinks.audio_codec(packet.header.payload_type)
+            }
+            MediaKind::Video => None,
+        };
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(codec) = codec
+            && self.streams.insert(received.ssrc, Codec::Audio(codec)) != Some(Codec::Audio(codec))
+        {
+            // The library binds a stream with the first codec of the list, whatever comes.
+            ledger.bind_remote(kind, received.ssrc, audio_clock_rate(codec));
+        }
+        ledger.handle_received(now, kind, received);
+        drop(ledger);
+        // Comfort noise and telephone events are no speech of any codec here.
+        if kind == MediaKind::Audio && codec.is_none() {
+            return;
+        }
         // A packet of padding alone carries a sequence number and nothing to decode.
         if packet.payload.is_empty() {
             return;
@@ -112,6 +140,7 @@ impl MediaTap {
                 rtp_time: received.rtp_time,
                 marker: packet.header.marker,
                 ssrc: packet.header.ssrc,
+                codec,
                 arrived_at: now,
             });
         }
@@ -182,6 +211,7 @@ impl Interceptor for MediaTap {
             return;
         };
         let kind = codec.kind();
+        tracing::debug!(ssrc = info.ssrc, codec = %info.mime_type, "stream bound");
         self.streams.insert(info.ssrc, codec);
         self.ledger
             .lock()
@@ -197,6 +227,7 @@ impl Interceptor for MediaTap {
     }
 
     fn unbind_remote_stream(&mut self, info: &StreamInfo) {
+        tracing::debug!(ssrc = info.ssrc, codec = %info.mime_type, "stream unbound");
         self.streams.remove(&info.ssrc);
         self.rtx.remove(&info.ssrc);
     }

@@ -3,7 +3,9 @@
 //! Knows the library's connection and nothing of its packets. Descriptions of the other side are untrusted: what the
 //! library makes of them may fail, and even panic, without harm to the caller.
 
+use crate::channel;
 use crate::codec::codec_of;
+use crate::config::AudioCodec;
 use crate::config::OfferMedia;
 #[cfg(test)]
 use crate::engine::Workarounds;
@@ -13,7 +15,7 @@ use crate::frame_sender::FrameSender;
 use crate::handler::Handler;
 use crate::held_candidates::HeldCandidates;
 use crate::sdp::{self, Section, Setup};
-use ahoy_call::Candidate;
+use ahoy_call::{Candidate, Direction};
 use futures_util::FutureExt;
 use rtc::peer_connection::configuration::RTCOfferOptions;
 use rtc::shared::error::Error;
@@ -21,13 +23,21 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDescription};
-use webrtc::rtp_transceiver::RtpSender;
+use webrtc::rtp_transceiver::{RTCRtpTransceiverDirection, RtpSender, RtpTransceiver};
 
 /// One track of this side: given to the library when the media is first wanted.
 struct LocalMedia {
     kind: MediaKind,
     track: Arc<TrackLocalStaticRTP>,
     sender: Option<Arc<dyn RtpSender>>,
+    /// Where the library keeps its direction.
+    transceiver: Option<Arc<dyn RtpTransceiver>>,
+}
+
+/// A re-offer that waits for its answer. Nothing of it is applied before: the old path and media go on, and one that is
+/// never answered, or gives way to one of the other side, leaves no trace.
+struct Proposal {
+    description: RTCSessionDescription,
 }
 
 pub(crate) struct Negotiation {
@@ -38,6 +48,10 @@ pub(crate) struct Negotiation {
     described: bool,
     local: Vec<Section>,
     remote: Vec<Section>,
+    /// Payload types of sound, as each side numbers what it receives.
+    local_audio: Vec<(u8, AudioCodec)>,
+    remote_audio: Vec<(u8, AudioCodec)>,
+    proposal: Option<Proposal>,
     #[cfg(test)]
     workarounds: Workarounds,
 }
@@ -54,6 +68,7 @@ impl Negotiation {
                     kind,
                     track,
                     sender: None,
+                    transceiver: None,
                 })
             })
             .collect();
@@ -64,6 +79,9 @@ impl Negotiation {
             described: false,
             local: Vec::new(),
             remote: Vec::new(),
+            local_audio: Vec::new(),
+            remote_audio: Vec::new(),
+            proposal: None,
             #[cfg(test)]
             workarounds: Workarounds::default(),
         }
@@ -86,31 +104,40 @@ impl Negotiation {
         if media.video {
             self.add_track(connection, MediaKind::Video).await?;
         }
-        self.offer(connection, handler, None).await
-    }
-
-    pub(crate) async fn restart_offer(
-        &mut self,
-        connection: &dyn PeerConnection,
-        handler: &Handler,
-    ) -> Result<String, PeerError> {
-        let restart = RTCOfferOptions { ice_restart: true };
-        self.offer(connection, handler, Some(restart)).await
-    }
-
-    async fn offer(
-        &mut self,
-        connection: &dyn PeerConnection,
-        handler: &Handler,
-        options: Option<RTCOfferOptions>,
-    ) -> Result<String, PeerError> {
         let failed = |error: Error| PeerError::failed("make an offer", error);
-        let offer = connection.create_offer(options).await.map_err(failed)?;
-        let sdp = self
-            .describe_locally(connection, handler, offer)
+        let channel = connection
+            .create_data_channel(channel::LABEL, None)
             .await
             .map_err(failed)?;
-        self.candidates.handle_offer_sent();
+        handler.take_channel(channel);
+        let offer = connection.create_offer(None).await.map_err(failed)?;
+        self.describe_locally(connection, handler, offer)
+            .await
+            .map_err(failed)
+    }
+
+    pub(crate) async fn reoffer(
+        &mut self,
+        connection: &dyn PeerConnection,
+        restart: bool,
+        video: Direction,
+    ) -> Result<String, PeerError> {
+        let failed = |error: Error| PeerError::failed("make a re-offer", error);
+        if !self.described {
+            return Err(PeerError::failed("make a re-offer", "there was no first offer"));
+        }
+        if video != Direction::Inactive {
+            self.add_track(connection, MediaKind::Video).await?;
+        }
+        self.direct(MediaKind::Video, video).await.map_err(failed)?;
+        let options = restart.then_some(RTCOfferOptions { ice_restart: true });
+        let description = connection.create_offer(options).await.map_err(failed)?;
+        let sdp = if restart {
+            sdp::without_candidates(&description.sdp)
+        } else {
+            sdp::with_private_relays(&description.sdp)
+        };
+        self.proposal = Some(Proposal { description });
         Ok(sdp)
     }
 
@@ -119,14 +146,20 @@ impl Negotiation {
         connection: &dyn PeerConnection,
         handler: &Handler,
         offer_sdp: &str,
+        send_video: bool,
     ) -> Result<String, PeerError> {
         let offered = read_sections(offer_sdp)?;
-        let description =
-            RTCSessionDescription::offer(offer_sdp.to_owned()).map_err(PeerError::bad_description)?;
+        self.proposal = None;
+        let description = RTCSessionDescription::offer(sdp::with_living_sections(offer_sdp))
+            .map_err(PeerError::bad_description)?;
         apply_remote(connection, description).await?;
-        for kind in [MediaKind::Audio, MediaKind::Video] {
-            if sdp::live(&offered, kind).is_some() {
+        for (kind, sends) in [(MediaKind::Audio, true), (MediaKind::Video, send_video)] {
+            if let Some(section) = sdp::live(&offered, kind) {
                 self.add_track(connection, kind).await?;
+                let sends = sends && section.direction.receives();
+                self.direct(kind, Direction::of(sends, section.direction.sends()))
+                    .await
+                    .map_err(|error| PeerError::failed("make an answer", error))?;
             }
         }
         let failed = |error: Error| match error {
@@ -145,6 +178,7 @@ impl Negotiation {
         if self.shared_kinds().next().is_none() {
             return Err(PeerError::NoCommonCodec);
         }
+        let sdp = sdp::with_private_relays(&sdp);
         let role = *self
             .role
             .get_or_insert(sdp::setup(&sdp).unwrap_or(Setup::Passive));
@@ -157,11 +191,17 @@ impl Negotiation {
     pub(crate) async fn set_answer(
         &mut self,
         connection: &dyn PeerConnection,
+        handler: &Handler,
         answer_sdp: &str,
     ) -> Result<(), PeerError> {
         let answered = read_sections(answer_sdp)?;
         let description =
             RTCSessionDescription::answer(answer_sdp.to_owned()).map_err(PeerError::bad_description)?;
+        if let Some(proposal) = self.proposal.take() {
+            self.describe_locally(connection, handler, proposal.description)
+                .await
+                .map_err(|error| PeerError::failed("apply its own re-offer", error))?;
+        }
         apply_remote(connection, description).await?;
         // Without a word the answerer is the client (RFC 8842 §5.3 leaves it to `actpass` offers; RFC 4145 §4.1).
         let theirs = sdp::setup(answer_sdp).unwrap_or(Setup::Active);
@@ -198,16 +238,44 @@ impl Negotiation {
     }
 
     async fn negotiated(&self, kind: MediaKind) -> Option<(Codec, u8)> {
-        let taken = sdp::live(&self.remote, kind).is_some_and(|section| section.receives);
-        if !taken || sdp::live(&self.local, kind).is_none() {
+        if !self.direction(kind).sends() {
             return None;
         }
         let local = self.media.iter().find(|local| local.kind == kind)?;
         let parameters = local.sender.as_ref()?.get_parameters().await.ok()?;
-        parameters.rtp_parameters.codecs.iter().find_map(|codec| {
+        let mut ours = parameters.rtp_parameters.codecs.iter().filter_map(|codec| {
             let ours = codec_of(&codec.rtp_codec.mime_type)?;
             (ours.kind() == kind).then_some((ours, codec.payload_type))
-        })
+        });
+        match kind {
+            MediaKind::Video => ours.next(),
+            // The other side's order and numbers count (RFC 3264 §6.1 and §7); the library keeps its own.
+            MediaKind::Audio => {
+                let ours: Vec<Codec> = ours.map(|(codec, _)| codec).collect();
+                let mut theirs = self.remote_audio.iter();
+                theirs.find_map(|&(number, codec)| {
+                    let codec = Codec::Audio(codec);
+                    ours.contains(&codec).then_some((codec, number))
+                })
+            }
+        }
+    }
+
+    /// What the other side may send as sound, by payload type.
+    pub(crate) fn audio_payload_types(&self) -> &[(u8, AudioCodec)] {
+        &self.local_audio
+    }
+
+    /// Which way media of a kind goes by both descriptions.
+    pub(crate) fn direction(&self, kind: MediaKind) -> Direction {
+        let said = |sections| {
+            sdp::live(sections, kind).map_or(Direction::Inactive, |section: Section| section.direction)
+        };
+        let (local, remote) = (said(&self.local), said(&self.remote));
+        Direction::of(
+            local.sends() && remote.receives(),
+            local.receives() && remote.sends(),
+        )
     }
 
     /// Kinds that neither side refused.
@@ -224,13 +292,32 @@ impl Negotiation {
         if local.sender.is_none() {
             let track = Arc::clone(&local.track);
             match connection.add_track(track).await {
-                Ok(sender) => local.sender = Some(sender),
+                Ok(sender) => {
+                    local.transceiver = transceiver_of(connection, &sender).await;
+                    local.sender = Some(sender);
+                }
                 // The other side offers this kind with none of our codecs: the answer goes without it.
                 Err(Error::ErrRTPTransceiverCodecUnsupported) => {}
                 Err(error) => return Err(PeerError::failed("add a track", error)),
             }
         }
         Ok(())
+    }
+
+    /// Sets what the next description says of a kind; nothing if there is none of it.
+    async fn direct(&self, kind: MediaKind, direction: Direction) -> Result<(), Error> {
+        let local = self.media.iter().find(|local| local.kind == kind);
+        let Some(transceiver) = local.and_then(|local| local.transceiver.as_ref()) else {
+            return Ok(());
+        };
+        transceiver
+            .set_direction(match direction {
+                Direction::SendRecv => RTCRtpTransceiverDirection::Sendrecv,
+                Direction::SendOnly => RTCRtpTransceiverDirection::Sendonly,
+                Direction::RecvOnly => RTCRtpTransceiverDirection::Recvonly,
+                Direction::Inactive => RTCRtpTransceiverDirection::Inactive,
+            })
+            .await
     }
 
     /// Sets the local description, which begins the gathering, and returns it as the other side gets it.
@@ -243,6 +330,7 @@ impl Negotiation {
         let sdp = description.sdp.clone();
         handler.set_local_ufrag(sdp::ice_ufrag(&sdp));
         self.local = sdp::sections(&sdp);
+        self.local_audio = sdp::audio_codecs(&sdp);
         connection.set_local_description(description).await?;
         if !self.described {
             return Ok(sdp);
@@ -254,6 +342,7 @@ impl Negotiation {
 
     async fn follow_remote(&mut self, connection: &dyn PeerConnection, remote_sdp: &str) {
         self.described = true;
+        self.remote_audio = sdp::audio_codecs(remote_sdp);
         for candidate in self.candidates.handle_description(sdp::ice_ufrag(remote_sdp)) {
             apply_candidate(connection, candidate).await;
         }
@@ -272,6 +361,20 @@ impl Negotiation {
         #[cfg(not(test))]
         true
     }
+}
+
+async fn transceiver_of(
+    connection: &dyn PeerConnection,
+    sender: &Arc<dyn RtpSender>,
+) -> Option<Arc<dyn RtpTransceiver>> {
+    for transceiver in connection.get_transceivers().await {
+        if let Ok(Some(its)) = transceiver.sender().await
+            && its.id() == sender.id()
+        {
+            return Some(transceiver);
+        }
+    }
+    None
 }
 
 /// Refuses what is too large to parse or describes no call.

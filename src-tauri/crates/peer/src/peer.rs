@@ -1,21 +1,28 @@
 //! The connection as its owner sees it.
 
-use crate::config::{OfferMedia, PeerConfig};
+use crate::check_code;
+use crate::codec::audio_clock_rate;
+use crate::config::AudioCodec;
+use crate::config::{IceServer, OfferMedia, PeerConfig};
 use crate::engine::{self, Taps};
 use crate::error::PeerError;
+use crate::event::Codec;
 use crate::event::{MediaKind, PacketSink, PeerEvent, TransportState};
 use crate::frame_sender::FrameSender;
 use crate::handler::{Handler, SharedHandler};
+use crate::interfaces::Interfaces;
 use crate::ledger::Ledger;
 use crate::media_tap::Sinks;
 use crate::negotiation::Negotiation;
 use crate::outlet::{self, Outlet};
+use crate::rehearsal::Rehearsal;
 use crate::sockets::CountedRuntime;
 use crate::stats::PeerStats;
 use crate::streams::{LocalStreams, first_codec};
 use crate::track_out::{Packetizer, TrackOut};
 use crate::transport_stats;
-use ahoy_call::Candidate;
+use crate::turn_stream::TurnStreams;
+use ahoy_call::{CallId, Candidate, Direction};
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,9 +56,13 @@ struct Inner {
     audio_out: FrameSender,
     video_out: FrameSender,
     socket_send_errors: Arc<AtomicU64>,
+    turn_streams: Arc<TurnStreams>,
+    rehearsal: Arc<Rehearsal>,
     senders: Vec<JoinHandle<()>>,
     carrier: Mutex<Option<JoinHandle<()>>>,
     feedback_ssrc: u32,
+    interfaces: Interfaces,
+    relay_only: bool,
 }
 
 impl Peer {
@@ -61,6 +72,7 @@ impl Peer {
     pub async fn new(config: PeerConfig, events: mpsc::Sender<PeerEvent>) -> Result<Peer, PeerError> {
         let setup = Setup {
             runtime: Arc::new(TokioRuntime),
+            interfaces: None,
             #[cfg(test)]
             workarounds: engine::Workarounds::default(),
         };
@@ -86,9 +98,18 @@ impl Peer {
         let gates = [Arc::clone(audio_out.gate()), Arc::clone(video_out.gate())];
         let handler = Arc::new(Handler::new(taps.outlet.clone(), gates));
         let socket_send_errors = Arc::new(AtomicU64::new(0));
+        let interfaces = setup
+            .interfaces
+            .unwrap_or_else(|| Interfaces::new(config.loopback));
         let (media_engine, registry) = engine::media(&config, &taps, &streams)?;
+        let turn_streams = Arc::new(TurnStreams::new(config.extra_roots.clone()));
+        let rehearsal = Arc::new(Rehearsal::new(streams.audio));
         let connection = PeerConnectionBuilder::new()
-            .with_configuration(engine::configuration(&config))
+            .with_configuration(engine::configuration(
+                &config.ice_servers,
+                config.relay_only,
+                &turn_streams,
+            ))
             .with_setting_engine(engine::settings(&config))
             .with_media_engine(media_engine)
             .with_interceptor_registry(registry)
@@ -96,8 +117,10 @@ impl Peer {
             .with_runtime(Arc::new(CountedRuntime::new(
                 setup.runtime,
                 socket_send_errors.clone(),
+                Arc::clone(&turn_streams),
+                Arc::clone(&rehearsal),
             )))
-            .with_udp_addrs(engine::bind_addresses(config.loopback))
+            .with_udp_addrs(vec![interfaces.clone()])
             .build()
             .await
             .map_err(|error| PeerError::failed("open its sockets", error))?;
@@ -141,9 +164,13 @@ impl Peer {
             audio_out,
             video_out,
             socket_send_errors,
+            turn_streams,
+            rehearsal,
             senders,
             carrier: Mutex::new(Some(carrier)),
             feedback_ssrc: streams.video,
+            interfaces,
+            relay_only: config.relay_only,
         };
         Ok(Peer {
             inner: Arc::new(inner),
@@ -151,9 +178,7 @@ impl Peer {
         })
     }
 
-    /// Makes an offer, sets it as local description and begins to gather; candidates follow as events.
-    ///
-    /// Called again with more media it makes the offer that adds them; media once offered stays.
+    /// Makes the first offer, sets it as local description and begins to gather; candidates follow as events.
     pub async fn create_offer(&self, media: OfferMedia) -> Result<String, PeerError> {
         self.open()?;
         let inner = &self.inner;
@@ -163,17 +188,27 @@ impl Peer {
             .await
     }
 
-    /// Applies an offer (the first, or a renegotiation) and answers both ways for audio, and for video when offered.
-    pub async fn create_answer(&self, offer_sdp: &str) -> Result<String, PeerError> {
+    /// Makes an offer for the connection that is there: with new ICE credentials, or with pictures the other way.
+    ///
+    /// It changes nothing before [`Peer::set_answer`]; another offer, of either side, takes its place. The candidates of
+    /// a restart follow its answer as events.
+    pub async fn reoffer(&self, restart: bool, video: Direction) -> Result<String, PeerError> {
+        self.open()?;
+        let inner = &self.inner;
+        let mut negotiation = inner.negotiation.lock().await;
+        negotiation.reoffer(&*inner.connection, restart, video).await
+    }
+
+    /// Applies an offer (the first, or a re-offer) and answers it: sound both ways, pictures as offered, sent from here
+    /// only if `send_video`.
+    pub async fn create_answer(&self, offer_sdp: &str, send_video: bool) -> Result<String, PeerError> {
         self.open()?;
         let inner = &self.inner;
         let mut negotiation = inner.negotiation.lock().await;
         let answer = negotiation
-            .create_answer(&*inner.connection, &inner.handler, offer_sdp)
+            .create_answer(&*inner.connection, &inner.handler, offer_sdp, send_video)
             .await?;
-        negotiation
-            .open_gates(&*inner.connection, &inner.audio_out, &inner.video_out)
-            .await;
+        inner.follow(&negotiation).await;
         Ok(answer)
     }
 
@@ -182,11 +217,61 @@ impl Peer {
         self.open()?;
         let inner = &self.inner;
         let mut negotiation = inner.negotiation.lock().await;
-        negotiation.set_answer(&*inner.connection, sdp).await?;
         negotiation
-            .open_gates(&*inner.connection, &inner.audio_out, &inner.video_out)
-            .await;
+            .set_answer(&*inner.connection, &inner.handler, sdp)
+            .await?;
+        inner.follow(&negotiation).await;
         Ok(())
+    }
+
+    /// Which way pictures go by the last negotiation.
+    pub async fn video_direction(&self) -> Direction {
+        self.inner.negotiation.lock().await.direction(MediaKind::Video)
+    }
+
+    /// Uses other STUN and TURN servers, or other credentials for them, from the next restart on; an empty list keeps
+    /// those there are.
+    pub async fn set_ice_servers(&self, servers: &[IceServer]) -> Result<(), PeerError> {
+        self.open()?;
+        let configuration = engine::configuration(servers, self.inner.relay_only, &self.inner.turn_streams);
+        self.inner
+            .connection
+            .set_configuration(configuration)
+            .await
+            .map_err(|error| PeerError::failed("use other servers", error))
+    }
+
+    /// Loses so many percent of the own voice packets on purpose, so that a person can hear what that does.
+    pub fn set_voice_loss(&self, percent: u8) {
+        self.inner.rehearsal.set_loss(percent);
+    }
+
+    /// Says something over the connection itself and waits shortly until the other side has it; `false` when it has no
+    /// ear for it.
+    pub async fn say(&self, text: &str) -> bool {
+        self.inner.handler.channel().say(text).await
+    }
+
+    /// Whether only a restart can help: the address that the path begins at is gone, or the path is lost and there is an
+    /// address to try that there was not when it was made.
+    pub async fn network_changed(&self) -> bool {
+        let change = self.inner.interfaces.change();
+        if change.is_none() {
+            return false;
+        }
+        let path = transport_stats::local_end(&*self.inner.connection).await;
+        change.ends(path.as_ref())
+    }
+
+    /// The digits that both people can compare to know that nobody stands between them (IM-Suite §14); `None` before
+    /// both descriptions are there, and when one has no SHA-256 fingerprint.
+    pub async fn check_code(&self, call: &CallId) -> Option<String> {
+        let connection = &self.inner.connection;
+        let local = connection.local_description().await?;
+        let remote = connection.remote_description().await?;
+        let ours = check_code::fingerprint(&local.sdp)?;
+        let theirs = check_code::fingerprint(&remote.sdp)?;
+        Some(check_code::of(&ours, &theirs, call))
     }
 
     /// Takes a candidate of the other side at any time; `None` is the end of candidates.
@@ -203,16 +288,6 @@ impl Peer {
         Ok(())
     }
 
-    /// Makes an offer that restarts ICE, with the media of the last one. It carries the local candidates itself.
-    pub async fn restart_offer(&self) -> Result<String, PeerError> {
-        self.open()?;
-        let inner = &self.inner;
-        let mut negotiation = inner.negotiation.lock().await;
-        negotiation
-            .restart_offer(&*inner.connection, &inner.handler)
-            .await
-    }
-
     /// Sets where received packets of a kind go; the sink before it is dropped. A sink must not call the peer.
     pub fn set_receiver(&self, kind: MediaKind, sink: PacketSink) {
         if self.open().is_ok() {
@@ -224,6 +299,15 @@ impl Peer {
     /// Returns the way for encoded sound.
     pub fn audio_out(&self) -> FrameSender {
         self.inner.audio_out.clone()
+    }
+
+    /// The codec that sound is to be encoded with, as negotiated last; `None` when none is sent. Waits for the first
+    /// negotiation, so it must not be called on the runtime.
+    pub fn audio_codec(&self) -> Option<AudioCodec> {
+        match self.inner.audio_out.gate().wait_negotiated(NEGOTIATION) {
+            Some((Codec::Audio(codec), _)) => Some(codec),
+            Some((Codec::Video(_), _)) | None => None,
+        }
     }
 
     /// Returns the way for encoded pictures.
@@ -273,7 +357,7 @@ impl Peer {
             out.frames_dropped = sender.dropped();
             out.send_errors += gate.refused() + gate.handed().saturating_sub(reached_the_wire);
         }
-        stats.transport = transport_stats::read(&*inner.connection, now).await;
+        stats.transport = transport_stats::read(&*inner.connection, now, &inner.turn_streams).await;
         stats.transport.available_outgoing_bitrate = Some(inner.outlet.target());
         stats.transport.socket_send_errors = inner.socket_send_errors.load(Ordering::Relaxed);
         stats
@@ -301,6 +385,21 @@ impl Drop for Peer {
 }
 
 impl Inner {
+    /// Both ways of media do from here on what was negotiated.
+    async fn follow(&self, negotiation: &Negotiation) {
+        self.sinks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .set_audio_codecs(negotiation.audio_payload_types());
+        negotiation
+            .open_gates(&*self.connection, &self.audio_out, &self.video_out)
+            .await;
+        if let Some((Codec::Audio(codec), _)) = self.audio_out.gate().negotiated() {
+            let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+            ledger.set_audio_clock(audio_clock_rate(codec));
+        }
+    }
+
     async fn close(&self) {
         if !self.handler.close() {
             return;
@@ -311,6 +410,7 @@ impl Inner {
         if let Err(error) = self.connection.close().await {
             tracing::debug!(%error, "closing the peer connection");
         }
+        self.handler.channel().close();
         self.sinks.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.outlet.push(PeerEvent::State(TransportState::Closed));
         let carrier = self.carrier.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -322,9 +422,13 @@ impl Inner {
     }
 }
 
+/// How long a connection that is up may take to apply the answer it came up with (chosen: it takes milliseconds).
+const NEGOTIATION: Duration = Duration::from_secs(2);
+
 /// What tests replace.
 pub(crate) struct Setup {
     pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) interfaces: Option<Interfaces>,
     #[cfg(test)]
     pub(crate) workarounds: engine::Workarounds,
 }

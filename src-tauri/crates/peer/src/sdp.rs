@@ -1,6 +1,8 @@
 //! The little this crate reads and changes in descriptions itself (RFC 8866 lines). Pure; the library does the rest.
 
+use crate::config::AudioCodec;
 use crate::event::MediaKind;
+use ahoy_call::Direction;
 
 /// Largest description taken, in bytes; Chromium with every codec and forty candidates makes some 12 kB.
 pub(crate) const LARGEST: usize = 64 * 1024;
@@ -36,13 +38,14 @@ pub(crate) struct Section {
     pub(crate) kind: MediaKind,
     /// Port 0: refused or stopped (RFC 3264 §6).
     pub(crate) rejected: bool,
-    /// The describing side takes media here.
-    pub(crate) receives: bool,
+    /// Which way media goes here, as the describing side sees it.
+    pub(crate) direction: Direction,
 }
 
 /// The sound and picture sections in their order.
 pub(crate) fn sections(sdp: &str) -> Vec<Section> {
-    let mut direction = Direction::default();
+    // Without a word it is both ways (RFC 8866 §6.7).
+    let mut direction = Direction::SendRecv;
     let mut sections: Vec<Section> = Vec::new();
     // Lines after a section of another kind belong to none of ours.
     let mut in_ours = true;
@@ -59,14 +62,14 @@ pub(crate) fn sections(sdp: &str) -> Vec<Section> {
                 sections.push(Section {
                     kind,
                     rejected: words.next().is_some_and(|port| port.trim() == "0"),
-                    receives: direction.receives,
+                    direction,
                 });
             }
-        } else if let Some(receives) = Direction::of(line) {
+        } else if let Some(said) = direction_of(line) {
             match sections.last_mut() {
-                Some(section) if in_ours => section.receives = receives.receives,
+                Some(section) if in_ours => section.direction = said,
                 Some(_) => {}
-                None => direction = receives,
+                None => direction = said,
             }
         }
     }
@@ -81,25 +84,108 @@ pub(crate) fn live(sections: &[Section], kind: MediaKind) -> Option<Section> {
         .find(|section| section.kind == kind && !section.rejected)
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Direction {
-    receives: bool,
-}
-
-impl Default for Direction {
-    fn default() -> Self {
-        Self { receives: true }
-    }
-}
-
-impl Direction {
-    fn of(line: &str) -> Option<Self> {
-        match line.trim_end() {
-            "a=sendrecv" | "a=recvonly" => Some(Self { receives: true }),
-            "a=sendonly" | "a=inactive" => Some(Self { receives: false }),
-            _ => None,
+/// The payload types of the first sound section in its order of preference, those of our codecs. Static types need no
+/// line of their own (RFC 3551 §6).
+pub(crate) fn audio_codecs(sdp: &str) -> Vec<(u8, AudioCodec)> {
+    let mut types: Vec<(u8, Option<AudioCodec>)> = Vec::new();
+    let mut in_audio = false;
+    for line in sdp.lines().map(str::trim_end) {
+        if let Some(media) = line.strip_prefix("m=") {
+            in_audio = media.starts_with("audio ") && types.is_empty();
+            if in_audio {
+                let numbers = media.split(' ').skip(3).filter_map(|word| word.parse().ok());
+                types.extend(numbers.map(|number| (number, static_codec(number))));
+            }
+        } else if in_audio
+            && let Some((number, encoding)) =
+                line.strip_prefix("a=rtpmap:").and_then(|map| map.split_once(' '))
+            && let Some(known) = types.iter_mut().find(|(known, _)| Ok(*known) == number.parse())
+        {
+            let name = encoding.split('/').next().unwrap_or_default();
+            known.1 = name.parse().ok();
         }
     }
+    let ours = types
+        .into_iter()
+        .filter_map(|(number, codec)| Some((number, codec?)));
+    ours.collect()
+}
+
+fn static_codec(payload_type: u8) -> Option<AudioCodec> {
+    match payload_type {
+        0 => Some(AudioCodec::Pcmu),
+        8 => Some(AudioCodec::Pcma),
+        9 => Some(AudioCodec::G722),
+        _ => None,
+    }
+}
+
+fn direction_of(line: &str) -> Option<Direction> {
+    match line.trim_end() {
+        "a=sendrecv" => Some(Direction::SendRecv),
+        "a=sendonly" => Some(Direction::SendOnly),
+        "a=recvonly" => Some(Direction::RecvOnly),
+        "a=inactive" => Some(Direction::Inactive),
+        _ => None,
+    }
+}
+
+/// The description for the library, which ends a section for good when it is offered as inactive: it is told that the
+/// other side only receives, and what is answered is set by hand.
+pub(crate) fn with_living_sections(sdp: &str) -> String {
+    lines_by(sdp, |line| match line.trim_end() {
+        "a=inactive" => Some("a=recvonly\r\n".to_owned()),
+        _ => None,
+    })
+}
+
+/// The description without candidates: those of a restart's offer are about to be given up.
+pub(crate) fn without_candidates(sdp: &str) -> String {
+    lines_by(sdp, |line| {
+        let about = line.starts_with("a=candidate:") || line.starts_with("a=end-of-candidates");
+        about.then(String::new)
+    })
+}
+
+/// The description with no address of this machine behind its relayed candidates.
+pub(crate) fn with_private_relays(sdp: &str) -> String {
+    lines_by(sdp, |line| {
+        let candidate = line.strip_prefix("a=candidate:")?;
+        Some(format!(
+            "a=candidate:{}\r\n",
+            private_relay(candidate.trim_end())?
+        ))
+    })
+}
+
+/// A relayed candidate without its related address (RFC 8839 §5.1): the one behind the relay is nobody's business, and
+/// the zero address stands for it as in browsers. `None` for any other candidate.
+pub(crate) fn private_relay(candidate: &str) -> Option<String> {
+    let mut words: Vec<&str> = candidate.split(' ').collect();
+    let typ = words.iter().position(|word| *word == "typ")?;
+    if words.get(typ + 1) != Some(&"relay") {
+        return None;
+    }
+    let zero = if words.get(4).is_some_and(|address| address.contains(':')) {
+        "::"
+    } else {
+        "0.0.0.0"
+    };
+    for (name, value) in [("raddr", zero), ("rport", "0")] {
+        if let Some(at) = words.iter().position(|word| *word == name)
+            && at + 1 < words.len()
+        {
+            words[at + 1] = value;
+        }
+    }
+    Some(words.join(" "))
+}
+
+/// The description with some lines replaced.
+fn lines_by(sdp: &str, replaced: impl Fn(&str) -> Option<String>) -> String {
+    sdp.split_inclusive('\n')
+        .map(|line| replaced(line).unwrap_or_else(|| line.to_owned()))
+        .collect()
 }
 
 /// The role the describing side has taken; `None` for `actpass` and when it says nothing.
@@ -113,12 +199,10 @@ pub(crate) fn setup(sdp: &str) -> Option<Setup> {
 
 /// The description with every `a=setup` saying `role`.
 pub(crate) fn with_setup(sdp: &str, role: Setup) -> String {
-    sdp.split_inclusive('\n')
-        .map(|line| match line.strip_prefix("a=setup:") {
-            Some(_) => format!("a=setup:{}\r\n", role.as_str()),
-            None => line.to_owned(),
-        })
-        .collect()
+    lines_by(sdp, |line| {
+        let setup = line.starts_with("a=setup:");
+        setup.then(|| format!("a=setup:{}\r\n", role.as_str()))
+    })
 }
 
 /// The first `a=ice-ufrag` (RFC 8839 §5.4); sections of a bundle share it.
@@ -132,6 +216,23 @@ pub(crate) fn ice_ufrag(sdp: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn sound_codecs_keep_the_order_and_the_numbers_of_the_description() {
+        let sdp = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 9 63 111 0 13 126\r\na=rtpmap:63 red/48000/2\r\n\
+            a=rtpmap:111 OPUS/48000/2\r\na=rtpmap:126 telephone-event/8000\r\na=rtpmap:13 CN/8000\r\n\
+            m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 opus/48000/2\r\nm=audio 9 X 8\r\n";
+        assert_eq!(
+            audio_codecs(sdp),
+            [
+                (9, AudioCodec::G722),
+                (111, AudioCodec::Opus),
+                (0, AudioCodec::Pcmu)
+            ]
+        );
+        assert_eq!(audio_codecs("m=audio 9 X 300 x"), []);
+        assert_eq!(audio_codecs(""), []);
+    }
+
     const ANSWER: &str = "v=0\r\na=inactive\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=setup:active\r\na=sendrecv\r\n\
         a=ice-ufrag:abcd\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=recvonly\r\n\
         m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=setup:active\r\n";
@@ -141,12 +242,12 @@ mod tests {
         let audio = Section {
             kind: MediaKind::Audio,
             rejected: false,
-            receives: true,
+            direction: Direction::SendRecv,
         };
         let video = Section {
             kind: MediaKind::Video,
             rejected: true,
-            receives: false,
+            direction: Direction::Inactive,
         };
         assert_eq!(sections(ANSWER), [audio, video]);
         assert_eq!(live(&sections(ANSWER), MediaKind::Audio), Some(audio));
@@ -161,6 +262,34 @@ mod tests {
         assert_eq!(rewritten.matches("a=setup").count(), 2);
         assert_eq!(rewritten.len(), ANSWER.len() + 2);
         assert_eq!(setup("a=setup:actpass\r\n"), None);
+    }
+
+    #[test]
+    fn a_relayed_candidate_tells_no_address_behind_it() {
+        let relay =
+            "1 1 udp 41885439 198.51.100.7 50000 typ relay raddr 192.168.1.20 rport 50123 generation 0";
+        let private = "1 1 udp 41885439 198.51.100.7 50000 typ relay raddr 0.0.0.0 rport 0 generation 0";
+        assert_eq!(private_relay(relay).as_deref(), Some(private));
+        let six = "1 1 udp 1 2001:db8::7 50000 typ relay raddr 2001:db8::20 rport 9";
+        assert_eq!(
+            private_relay(six).as_deref(),
+            Some("1 1 udp 1 2001:db8::7 50000 typ relay raddr :: rport 0")
+        );
+        assert_eq!(private_relay("1 1 udp 1 192.0.2.1 9 typ host"), None);
+        assert_eq!(private_relay("1 1 udp 1 192.0.2.1 9 typ"), None);
+        let sdp =
+            format!("m=audio 9 x\r\na=candidate:{relay}\r\na=candidate:2 1 udp 1 192.0.2.1 9 typ host\r\n");
+        let scrubbed = with_private_relays(&sdp);
+        assert!(!scrubbed.contains("192.168.1.20") && scrubbed.contains("192.0.2.1 9 typ host"));
+        assert_eq!(without_candidates(&sdp), "m=audio 9 x\r\n");
+    }
+
+    #[test]
+    fn an_inactive_section_stays_alive_for_the_library() {
+        assert_eq!(
+            with_living_sections("m=video 9 x\r\na=inactive\r\na=mid:1\r\n"),
+            "m=video 9 x\r\na=recvonly\r\na=mid:1\r\n"
+        );
     }
 
     #[test]

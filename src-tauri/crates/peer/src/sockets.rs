@@ -1,9 +1,12 @@
-//! The runtime the library runs on: tokio, with sockets whose send errors are counted.
+//! The runtime the library runs on: tokio, with sockets whose send errors are counted and which TURN streams pass through.
 //!
 //! The library logs a failed send as an error and goes on. A failed send is no error of the connection: an interface
 //! that cannot reach an address fails every check of its pairs, and the checks of other pairs go on.
 
 use crate::plain_socket::PlainSocket;
+use crate::rehearsal::Rehearsal;
+use crate::relay_flush::RelayFlush;
+use crate::turn_stream::TurnStreams;
 use std::future::Future;
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
@@ -11,7 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, RecvMeta, Runtime, Transmit,
 };
@@ -21,11 +24,25 @@ use webrtc::runtime::{
 pub(crate) struct CountedRuntime {
     inner: Arc<dyn Runtime>,
     send_errors: Arc<AtomicU64>,
+    turn_streams: Arc<TurnStreams>,
+    relay_flush: Arc<RelayFlush>,
+    rehearsal: Arc<Rehearsal>,
 }
 
 impl CountedRuntime {
-    pub(crate) fn new(inner: Arc<dyn Runtime>, send_errors: Arc<AtomicU64>) -> Self {
-        Self { inner, send_errors }
+    pub(crate) fn new(
+        inner: Arc<dyn Runtime>,
+        send_errors: Arc<AtomicU64>,
+        turn_streams: Arc<TurnStreams>,
+        rehearsal: Arc<Rehearsal>,
+    ) -> Self {
+        Self {
+            inner,
+            send_errors,
+            turn_streams,
+            relay_flush: Arc::new(RelayFlush::new(Instant::now())),
+            rehearsal,
+        }
     }
 }
 
@@ -44,7 +61,15 @@ impl Runtime for CountedRuntime {
             }
         };
         let send_errors = Arc::clone(&self.send_errors);
-        Ok(Arc::new(CountedSocket { inner, send_errors }))
+        self.relay_flush.is_driver();
+        let relay_flush = Arc::clone(&self.relay_flush);
+        let counted = CountedSocket { inner, send_errors };
+        let with_streams = self.turn_streams.wrap(Arc::new(counted));
+        Ok(Arc::new(WatchedSocket {
+            inner: with_streams,
+            relay_flush,
+            rehearsal: Arc::clone(&self.rehearsal),
+        }))
     }
 
     fn wrap_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
@@ -62,11 +87,24 @@ impl Runtime for CountedRuntime {
         &'a self,
         host: &'a str,
     ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>> {
-        self.inner.resolve_host(host)
+        Box::pin(async move {
+            match self.turn_streams.resolve(host).await {
+                Some(addresses) => Ok(addresses),
+                None => self.inner.resolve_host(host).await,
+            }
+        })
     }
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
-        self.inner.sleep(duration)
+        if !self.relay_flush.cuts_wait(Instant::now()) {
+            return self.inner.sleep(duration);
+        }
+        let relay_flush = Arc::clone(&self.relay_flush);
+        let wait = self.inner.sleep(Duration::ZERO);
+        Box::pin(async move {
+            wait.await;
+            relay_flush.cut();
+        })
     }
 
     fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {
@@ -75,6 +113,45 @@ impl Runtime for CountedRuntime {
 
     fn block_on(&self, future: Pin<Box<dyn Future<Output = ()> + '_>>) {
         self.inner.block_on(future);
+    }
+}
+
+/// Tells what goes to relays, and loses what is to be lost.
+#[derive(Debug)]
+struct WatchedSocket {
+    inner: Arc<dyn AsyncUdpSocket>,
+    relay_flush: Arc<RelayFlush>,
+    rehearsal: Arc<Rehearsal>,
+}
+
+impl AsyncUdpSocket for WatchedSocket {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.local_addr()
+    }
+
+    fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
+        self.relay_flush.sending(transmit.contents, Instant::now());
+        if self.rehearsal.loses(transmit.contents) {
+            return Poll::Ready(Ok(transmit.contents.len()));
+        }
+        self.inner.poll_send(cx, transmit)
+    }
+
+    fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        self.inner.poll_recv(cx, bufs, meta)
+    }
+
+    fn max_gso_segments(&self) -> usize {
+        self.inner.max_gso_segments()
+    }
+
+    fn max_gro_segments(&self) -> usize {
+        self.inner.max_gro_segments()
     }
 }
 

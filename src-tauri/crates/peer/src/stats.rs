@@ -96,6 +96,8 @@ pub struct SelectedCandidate {
     pub address: Option<SocketAddr>,
     /// `udp` or `tcp`.
     pub protocol: String,
+    /// `udp`, `tcp` or `tls`: how our own relay is reached, where the candidate is on one.
+    pub relay_protocol: Option<&'static str>,
 }
 
 /// RFC 8445 §5.1.1.

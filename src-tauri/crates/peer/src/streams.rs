@@ -68,9 +68,9 @@ pub(crate) fn first_codec(
     audio: &[AudioCodec],
     video: &[VideoCodec],
 ) -> Option<RTCRtpCodec> {
-    let parameters = match kind {
-        MediaKind::Audio => audio.first()?.parameters(),
-        MediaKind::Video => video.first()?.parameters(),
-    };
-    Some(parameters.into_iter().next()?.rtp_codec)
+    match kind {
+        // An encoding of one codec would be offered with that one alone.
+        MediaKind::Audio => audio.first().map(|_| RTCRtpCodec::default()),
+        MediaKind::Video => Some(video.first()?.parameters().into_iter().next()?.rtp_codec),
+    }
 }

@@ -1,6 +1,7 @@
 //! The library's defects and what this crate does about each: every test shows the harm with the workaround off.
 
 mod lossy;
+mod moving;
 mod workarounds;
 
 #[path = "../tests/support/mod.rs"]

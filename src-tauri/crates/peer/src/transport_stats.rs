@@ -4,7 +4,8 @@
 //! description or a check are not in it at all; the ICE transport has them.
 
 use crate::stats::{CandidateType, SelectedCandidate, TransportStats};
-use rtc::peer_connection::transport::RTCIceCandidate;
+use crate::turn_stream::TurnStreams;
+use rtc::peer_connection::transport::{RTCIceCandidate, RTCIceCandidatePair};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +14,11 @@ use webrtc::peer_connection::{
     PeerConnection, RTCIceCandidateType, RTCStatsReport, RTCStatsReportEntry, StatsSelector,
 };
 
-pub(crate) async fn read(connection: &dyn PeerConnection, now: Instant) -> TransportStats {
+pub(crate) async fn read(
+    connection: &dyn PeerConnection,
+    now: Instant,
+    streams: &TurnStreams,
+) -> TransportStats {
     let report = connection.get_stats(now, StatsSelector::None).await;
     let mut stats = TransportStats::default();
     let Some(transport) = report.transport() else {
@@ -22,10 +27,14 @@ pub(crate) async fn read(connection: &dyn PeerConnection, now: Instant) -> Trans
     stats.dtls_state = transport.dtls_state.to_string();
     stats.srtp_cipher = Some(transport.srtp_cipher.clone()).filter(|name| !name.is_empty());
     stats.rtt = round_trip(&report, &transport.selected_candidate_pair_id);
-    if let Some(ice) = ice_transport(connection).await
-        && let Ok(Some(pair)) = ice.get_selected_candidate_pair().await
-    {
-        stats.local = candidate(pair.local());
+    if let Some(pair) = selected_pair(connection).await {
+        stats.local = candidate(pair.local()).map(|local| SelectedCandidate {
+            relay_protocol: local
+                .address
+                .filter(|_| local.candidate_type == CandidateType::Relay)
+                .map(|address| streams.protocol_to(address)),
+            ..local
+        });
         stats.remote = candidate(pair.remote());
     }
     stats.path = [&stats.local, &stats.remote]
@@ -34,6 +43,16 @@ pub(crate) async fn read(connection: &dyn PeerConnection, now: Instant) -> Trans
         .map(|candidate| candidate.candidate_type)
         .max();
     stats
+}
+
+/// Where the path begins, if there is one.
+pub(crate) async fn local_end(connection: &dyn PeerConnection) -> Option<SelectedCandidate> {
+    candidate(selected_pair(connection).await?.local())
+}
+
+async fn selected_pair(connection: &dyn PeerConnection) -> Option<RTCIceCandidatePair> {
+    let ice = ice_transport(connection).await?;
+    ice.get_selected_candidate_pair().await.ok().flatten()
 }
 
 fn round_trip(report: &RTCStatsReport, pair_id: &str) -> Option<Duration> {
@@ -64,5 +83,6 @@ fn candidate(candidate: &RTCIceCandidate) -> Option<SelectedCandidate> {
         candidate_type,
         address: ip.map(|ip| SocketAddr::new(ip, candidate.port)),
         protocol: candidate.protocol.to_string(),
+        relay_protocol: None,
     })
 }

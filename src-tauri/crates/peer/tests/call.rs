@@ -2,13 +2,14 @@
 
 mod support;
 
+use ahoy_call::Direction;
 use ahoy_peer::{
     AudioCodec, Codec, MediaKind, PeerError, PeerEvent, RemoteTrack, TransportState, VideoCodec,
 };
 use std::time::Duration;
 use support::{
     AUDIO, AUDIO_VIDEO, Party, arrived, connect, frame, join, loopback, negotiate, noise, picture_at,
-    pictures, restart, sounds, stream,
+    pictures, renegotiate, restart, sounds, stream,
 };
 
 const SOUND_INTERVAL: Duration = Duration::from_millis(5);
@@ -88,7 +89,7 @@ async fn pictures_are_added_to_a_call_of_sound_by_either_side() {
         } else {
             (&mut b, &mut a)
         };
-        negotiate(adding, other, AUDIO_VIDEO).await;
+        renegotiate(adding, other, Direction::SendRecv, true).await;
         media_arrives_intact(adding, other).await;
         media_arrives_intact(other, adding).await;
     }
@@ -164,9 +165,9 @@ async fn media_goes_on_over_restarts_by_both_sides() {
 async fn a_description_that_is_none_is_refused_without_harm() {
     let (mut a, b) = (Party::new().await, Party::new().await);
     let offer = a.peer.create_offer(AUDIO_VIDEO).await.expect("an offer");
-    let answer = b.peer.create_answer(&offer).await.expect("an answer");
+    let answer = b.peer.create_answer(&offer, true).await.expect("an answer");
     for bad in ["", "v=0\r\n", "m=audio", "\0\0\0", &"a=x\r\n".repeat(20_000)] {
-        let refused = Party::new().await.peer.create_answer(bad).await;
+        let refused = Party::new().await.peer.create_answer(bad, true).await;
         assert!(
             matches!(refused, Err(PeerError::BadDescription { .. })),
             "{refused:?}"
@@ -221,7 +222,7 @@ async fn a_damaged_offer_never_panics() {
             .map(|line| format!("{}\r\n", String::from_utf8_lossy(line)))
             .collect::<String>();
         let b = Party::with_config(loopback()).await;
-        if let Err(error) = b.peer.create_answer(&damaged).await {
+        if let Err(error) = b.peer.create_answer(&damaged, true).await {
             assert!(!error.to_string().contains("broke down"), "seed {seed}: {error}");
             refused += 1;
         }
@@ -235,7 +236,7 @@ async fn an_offer_of_codecs_nobody_has_is_refused_as_such() {
     let (a, b) = (Party::new().await, Party::new().await);
     let offer = a.peer.create_offer(AUDIO).await.expect("an offer");
     let foreign = offer.replace("opus/48000/2", "EVS/16000/1");
-    let refused = b.peer.create_answer(&foreign).await;
+    let refused = b.peer.create_answer(&foreign, true).await;
     assert!(matches!(refused, Err(PeerError::NoCommonCodec)), "{refused:?}");
 }
 
@@ -245,7 +246,7 @@ async fn a_picture_codec_nobody_has_leaves_a_call_of_sound() {
     join(&mut a, &mut b);
     let offer = a.peer.create_offer(AUDIO_VIDEO).await.expect("an offer");
     let foreign = offer.replace("VP8/90000", "H266/90000");
-    let answer = b.peer.create_answer(&foreign).await.expect("an answer");
+    let answer = b.peer.create_answer(&foreign, true).await.expect("an answer");
     a.peer.set_answer(&answer).await.expect("the answer fits");
     a.connected().await;
     b.connected().await;

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io::{self, IoSliceMut};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,11 +20,25 @@ pub struct Loss {
     pub one_in: AtomicU64,
     /// Nothing leaves at all.
     pub cut: AtomicBool,
+    /// Nothing leaves from this address, as from an interface that is down.
+    dead: Mutex<Option<IpAddr>>,
     state: Mutex<u64>,
     pub lost: AtomicU64,
 }
 
 impl Loss {
+    pub fn kill(&self, address: IpAddr) {
+        *self.dead.lock().expect("no test panics here") = Some(address);
+    }
+
+    pub fn revive(&self) {
+        *self.dead.lock().expect("no test panics here") = None;
+    }
+
+    fn is_dead(&self, address: IpAddr) -> bool {
+        *self.dead.lock().expect("no test panics here") == Some(address)
+    }
+
     fn loses(&self, datagram: &[u8]) -> bool {
         if self.cut.load(Ordering::Relaxed) {
             return true;
@@ -107,7 +121,8 @@ impl AsyncUdpSocket for LossySocket {
 
     // One datagram a call: `max_gso_segments` keeps its default of one.
     fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
-        if self.loss.loses(transmit.contents) {
+        let from = self.inner.local_addr()?.ip();
+        if self.loss.is_dead(from) || self.loss.loses(transmit.contents) {
             return Poll::Ready(Ok(transmit.contents.len()));
         }
         self.inner.poll_send(cx, transmit)

@@ -31,7 +31,11 @@ async fn party(workarounds: Workarounds) -> Party {
 
 async fn party_on(runtime: Arc<dyn Runtime>, workarounds: Workarounds) -> Party {
     let (tx, rx) = mpsc::channel(64);
-    let setup = Setup { runtime, workarounds };
+    let setup = Setup {
+        runtime,
+        interfaces: None,
+        workarounds,
+    };
     let peer = Peer::with_setup(loopback(), tx, setup)
         .await
         .expect("a peer on loopback");
@@ -57,7 +61,7 @@ async fn roles_of_the_first_offerer(workarounds: Workarounds) -> (sdp::Setup, sd
     let mut b = Party::new().await;
     join(&mut a, &mut b);
     let offer = a.peer.create_offer(AUDIO).await.expect("an offer");
-    let answer = b.peer.create_answer(&offer).await.expect("an answer");
+    let answer = b.peer.create_answer(&offer, true).await.expect("an answer");
     a.peer.set_answer(&answer).await.expect("the answer fits");
     a.connected().await;
     b.connected().await;
@@ -222,7 +226,7 @@ async fn candidates_before_the_answer(workarounds: Workarounds) -> Option<Candid
     let mut a = party(workarounds).await;
     let mut b = Party::new().await;
     let offer = a.peer.create_offer(AUDIO).await.expect("an offer");
-    let answer = b.peer.create_answer(&offer).await.expect("an answer");
+    let answer = b.peer.create_answer(&offer, true).await.expect("an answer");
     b.told(&PeerEvent::CandidatesDone).await;
     let mut early = b.take_candidates();
     while let Ok(candidate) = early.try_recv() {

@@ -1,8 +1,11 @@
 //! Two peers on one machine, joined as signaling would join them.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
-use ahoy_call::Candidate;
+pub mod relays;
+
+use ahoy_call::{Candidate, Direction};
 use ahoy_media::packet::{EncodedFrame, ReceivedPacket};
 use ahoy_media::units::RtpTime;
 use ahoy_peer::{FrameSender, MediaKind, OfferMedia, Peer, PeerConfig, PeerEvent, TransportState};
@@ -157,14 +160,22 @@ pub async fn connect(a: &mut Party, b: &mut Party, media: OfferMedia) {
 /// Offer by `a`, answer by `b`.
 pub async fn negotiate(a: &Party, b: &Party, media: OfferMedia) {
     let offer = a.peer.create_offer(media).await.expect("an offer");
-    let answer = b.peer.create_answer(&offer).await.expect("an answer");
+    let answer = b.peer.create_answer(&offer, true).await.expect("an answer");
+    a.peer.set_answer(&answer).await.expect("the answer fits");
+}
+
+/// Re-offer of pictures by `a`, answer by `b`.
+pub async fn renegotiate(a: &Party, b: &Party, video: Direction, send_video: bool) {
+    let offer = a.peer.reoffer(false, video).await.expect("a re-offer");
+    let answer = b.peer.create_answer(&offer, send_video).await.expect("an answer");
     a.peer.set_answer(&answer).await.expect("the answer fits");
 }
 
 /// ICE restart by `a`; returns `b`'s answer.
 pub async fn restart(a: &Party, b: &Party) -> String {
-    let offer = a.peer.restart_offer().await.expect("a restart offer");
-    let answer = b.peer.create_answer(&offer).await.expect("an answer");
+    let video = a.peer.video_direction().await;
+    let offer = a.peer.reoffer(true, video).await.expect("a restart offer");
+    let answer = b.peer.create_answer(&offer, true).await.expect("an answer");
     a.peer.set_answer(&answer).await.expect("the answer fits");
     answer
 }
