@@ -3,19 +3,22 @@
 //! The actor owns every decision of this client; tasks and threads only tell it things. It runs on one tokio task.
 
 use crate::client::{Pictures, Request};
+use crate::ice_servers::IceServers;
 use crate::inbox::{Inbox, Message};
 use crate::live::Live;
+use crate::network::{NetworkWatch, Settling};
 use crate::people::People;
-use crate::settings::Settings;
+use crate::settings::{Credentials, Settings};
 use crate::snapshot::{
-    ClientEvent, Command, CommandRefused, EndedCall, Notice, Phase, Problem, RecentCall, ServerState,
+    ClientEvent, Command, CommandRefused, EndedCall, Found, Notice, Phase, Problem, RecentCall, ServerState,
     Snapshot,
 };
 use ahoy_call::{CallId, CallSnapshot, CallState, Constraints, Endpoint, Party};
 use ahoy_media::device::Devices;
-use ahoy_signaling::{Connection, LinkEvent, Protocol};
+use ahoy_signaling::rest::{List, Rest};
+use ahoy_signaling::{Connection, LinkEvent, Protocol, Renewal, Secret};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{mpsc, watch};
 
 /// How long the end of the client waits for the last message to leave and the devices to be free.
@@ -29,12 +32,27 @@ pub(crate) struct Actor {
     events: mpsc::Sender<ClientEvent>,
     snapshots: watch::Sender<Arc<Snapshot>>,
 
+    /// When this client began.
+    pub(crate) started: SystemTime,
+    /// The present token, for everything that asks the server over REST; `None` before the first.
+    pub(crate) token: watch::Sender<Option<Secret>>,
+    pub(crate) renewal: Renewal,
+    /// Why the present token, or the way to a new one, is of no use.
+    pub(crate) token_problem: Option<Problem>,
+    /// The link still uses the token before the present one.
+    pub(crate) reconnect_due: bool,
+    /// `None` when the server's address is no address, which the sign-in says.
+    pub(crate) rest: Option<Rest>,
+    pub(crate) ice: IceServers,
+    network: Settling,
+    _network_watch: Option<NetworkWatch>,
     pub(crate) link: Option<Connection>,
     pub(crate) protocol: Box<dyn Protocol>,
     pub(crate) server: ServerState,
     pub(crate) me: Option<Party>,
     pub(crate) endpoint: Option<Endpoint>,
     pub(crate) people: People,
+    pub(crate) found: Option<Found>,
     pub(crate) live: Option<Live>,
     pub(crate) ended: Option<EndedCall>,
     pub(crate) recent: Vec<RecentCall>,
@@ -43,6 +61,8 @@ pub(crate) struct Actor {
     last_state: Option<(CallId, CallState)>,
     /// The live call as it was last seen: what its end is told with.
     pub(crate) last_seen: Option<CallSnapshot>,
+    /// When the call named here, refused for the number of calls, may be tried again.
+    pub(crate) retry_after: Option<(CallId, Duration)>,
     /// What the other side of the call named here wishes to receive.
     pub(crate) pending_limit: Option<(CallId, Constraints)>,
     /// Media sessions that are being closed on blocking threads.
@@ -67,7 +87,24 @@ impl Actor {
     ) -> Self {
         let server = ServerState::connecting(&settings.server);
         let protocol = crate::signaling::session(None);
+        let rest = Rest::new(&settings.server, settings.insecure_server).ok();
+        let (token, token_rx) = watch::channel(None);
+        // What happens to other networks cannot hurt a link that never leaves this machine.
+        let watched = !ahoy_signaling::is_on_this_machine(&settings.server);
+        let network_watch = watched.then(|| NetworkWatch::start(inbox.clone())).flatten();
+        let can_log_in = matches!(settings.credentials, Credentials::Password { .. });
         Self {
+            started: SystemTime::now(),
+            token,
+            renewal: Renewal::new(can_log_in),
+            token_problem: None,
+            reconnect_due: false,
+            ice: IceServers::start(rest.clone(), token_rx),
+            rest,
+            network: Settling::default(),
+            _network_watch: network_watch,
+            found: None,
+            retry_after: None,
             settings,
             devices,
             pictures,
@@ -142,16 +179,22 @@ impl Actor {
     fn next_wake(&self) -> Option<Instant> {
         let endpoint = self.endpoint.as_ref().and_then(Endpoint::poll_timeout);
         let live = self.live.as_ref().and_then(Live::poll_timeout);
-        [endpoint, self.protocol.poll_timeout(), live]
-            .into_iter()
-            .flatten()
-            .min()
+        let server = [
+            self.protocol.poll_timeout(),
+            self.renewal.poll_timeout(),
+            self.network.poll_timeout(),
+        ];
+        server.into_iter().chain([endpoint, live]).flatten().min()
     }
 
     fn handle_time(&mut self) {
         let now = Instant::now();
         if self.protocol.poll_timeout().is_some_and(|at| at <= now) {
             self.protocol.handle_timeout(now);
+        }
+        self.renewal.handle_timeout(now);
+        if self.network.handle_timeout(now) {
+            self.handle_network_change();
         }
         if let Some(endpoint) = &mut self.endpoint
             && endpoint.poll_timeout().is_some_and(|at| at <= now)
@@ -180,10 +223,15 @@ impl Actor {
                 quiet = false;
                 self.send_text(text).await;
             }
+            while let Some(renew) = self.renewal.poll_renew() {
+                quiet = false;
+                self.renew(renew);
+            }
             if quiet {
-                return;
+                break;
             }
         }
+        self.reconnect_if_due();
     }
 
     /// Tells each state of the call once, in order.
@@ -196,6 +244,9 @@ impl Actor {
         if state != self.last_state {
             self.last_state.clone_from(&state);
             if let Some((call, state)) = state {
+                if state == CallState::Reconnecting {
+                    self.report_lost();
+                }
                 self.tell(ClientEvent::State { call, state });
             }
         }
@@ -206,6 +257,8 @@ impl Actor {
             Message::Peer { call, news } => self.handle_peer_news(&call, news),
             Message::Media { call, news } => self.handle_media_news(&call, news),
             Message::Login(result) => self.handle_login(result),
+            Message::Account(news) => self.handle_account(news),
+            Message::NetworkChanged => self.network.handle_change(Instant::now()),
         }
     }
 
@@ -222,6 +275,19 @@ impl Actor {
                 .ok_or(CommandRefused::NoCall)
                 .map(|live| live.set_muted(muted)),
             Command::SetCamera(on) => self.set_camera(on),
+            Command::SetVoiceLoss(percent) => self
+                .live
+                .as_mut()
+                .ok_or(CommandRefused::NoCall)
+                .map(|live| live.set_voice_loss(percent)),
+            Command::SetVoice(voice) => {
+                self.settings.voice = voice;
+                if let Some(session) = self.live.as_mut().and_then(Live::session) {
+                    session.set_voice(voice);
+                }
+                Ok(())
+            }
+            Command::RestartIce => self.restart_ice(),
             Command::SetDevice(kind, spec) => self.set_device(kind, spec),
             Command::Silence => self
                 .live
@@ -240,6 +306,11 @@ impl Actor {
                 self.notices.retain(|notice| notice.id != id);
                 Ok(())
             }
+            Command::Search(keyword) => self.search(&keyword),
+            Command::AddContact(user) => self.change_list(List::Contacts, user, true),
+            Command::RemoveContact(user) => self.change_list(List::Contacts, user, false),
+            Command::Block(user) => self.change_list(List::Blocked, user, true),
+            Command::Unblock(user) => self.change_list(List::Blocked, user, false),
         }
     }
 
@@ -263,6 +334,15 @@ impl Actor {
         self.tell(ClientEvent::Notice(notice));
     }
 
+    pub(crate) fn has_notice(&self, code: &str) -> bool {
+        self.notices.iter().any(|notice| notice.code == code)
+    }
+
+    /// Takes a notice away whose cause is gone.
+    pub(crate) fn dismiss(&mut self, code: &str) {
+        self.notices.retain(|notice| notice.code != code);
+    }
+
     pub(crate) fn fail_sign_in(&mut self, problem: Problem) {
         self.server.phase = Phase::SignedOut;
         self.server.problem = Some(problem.clone());
@@ -275,6 +355,7 @@ impl Actor {
             server: self.server.clone(),
             me: self.me.clone(),
             people: self.people.list(),
+            found: self.found.clone(),
             call: self.live_call(),
             ended: self.ended.clone(),
             recent: self.recent.clone(),

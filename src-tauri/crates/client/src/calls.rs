@@ -1,17 +1,21 @@
 //! The actor's dealings with the endpoint: commands go in, actions are performed.
 
 use crate::actor::Actor;
+use crate::attention::{MICROPHONE_SILENT, TALKING_MUTED};
+use crate::device_loss::MOVED;
+use crate::in_band;
 use crate::live::{Live, Media};
 use crate::peer_task::{self, PeerNews, PeerWork};
-use crate::snapshot::{ClientEvent, CommandRefused, EndedCall, RecentCall, Snapshot};
+use crate::snapshot::{ClientEvent, CommandRefused, EndedCall, RecentCall, RecentSource, Snapshot};
 use crate::sounds::sound_of;
 use ahoy_call::{
     Action, CallEnd, CallId, CallSnapshot, Command as CallCommand, CommandError, Constraints, Endpoint,
-    Party, PeerInput, Ring, Signal,
+    ListedCall, Party, PeerInput, Ring, Signal,
 };
 use ahoy_media::sounds::Sound;
 use ahoy_media::units::Bitrate;
 use ahoy_peer::{PeerConfig, PeerEvent, TransportState};
+use ahoy_signaling::LiveCall;
 use std::time::{Instant, SystemTime};
 
 /// Where the estimate of a new connection begins: a small 720p picture and voice fit at once.
@@ -34,6 +38,7 @@ impl Actor {
             return Err(CommandRefused::NotSignedIn);
         }
         let constraints = self.constraints(video);
+        let hide_addresses = !self.people.is_contact(&to);
         let call = CallId::from_random(random_bytes());
         let endpoint = self.endpoint.as_mut().ok_or(CommandRefused::NotSignedIn)?;
         endpoint.handle_command(
@@ -43,6 +48,7 @@ impl Actor {
                 to,
                 video,
                 constraints,
+                hide_addresses,
             },
         )?;
         self.ended = None;
@@ -65,7 +71,33 @@ impl Actor {
         self.command_call(|call| CallCommand::HangUp { call })
     }
 
-    fn command_call(&mut self, command: impl FnOnce(CallId) -> CallCommand) -> Result<(), CommandRefused> {
+    /// Looks for a new path at once.
+    pub(crate) fn restart_ice(&mut self) -> Result<(), CommandRefused> {
+        self.command_call(|call| CallCommand::RestartIce { call })
+    }
+
+    /// Tells the calls whether the server is there.
+    pub(crate) fn tell_link(&mut self, up: bool) {
+        if let Some(endpoint) = &mut self.endpoint {
+            endpoint.handle_link(Instant::now(), up);
+        }
+    }
+
+    /// Compares this side's call with those that the server holds for this user after a reconnect.
+    pub(crate) fn compare_calls(&mut self, live_calls: &[LiveCall]) {
+        let listed = live_calls.iter().map(|live| ListedCall {
+            call: live.call.clone(),
+            bound_here: live.bound_here,
+        });
+        if let Some(endpoint) = &mut self.endpoint {
+            endpoint.handle_live_calls(Instant::now(), listed.collect());
+        }
+    }
+
+    pub(crate) fn command_call(
+        &mut self,
+        command: impl FnOnce(CallId) -> CallCommand,
+    ) -> Result<(), CommandRefused> {
         let call = self.call_snapshot().ok_or(CommandRefused::NoCall)?.call;
         let endpoint = self.endpoint.as_mut().ok_or(CommandRefused::NoCall)?;
         Ok(endpoint.handle_command(Instant::now(), command(call))?)
@@ -81,7 +113,12 @@ impl Actor {
         Constraints {
             audio: true,
             video,
-            audio_codecs: vec!["opus".to_owned()],
+            audio_codecs: self
+                .settings
+                .audio_codecs
+                .iter()
+                .map(|codec| codec.name().to_owned())
+                .collect(),
             video_codecs: if video { vec!["VP8".to_owned()] } else { Vec::new() },
             max_bandwidth: Some(limits.max_bandwidth.as_bps()),
             min_bandwidth: Some(limits.min_bandwidth.as_bps()),
@@ -134,7 +171,29 @@ impl Actor {
             Action::AddCandidate { call, candidate } => {
                 self.live_for(&call).order(PeerWork::Candidate(candidate))
             }
+            Action::CreateReoffer { call, restart, video } => {
+                self.live_for(&call).order(PeerWork::Reoffer { restart, video })
+            }
+            Action::CreateReanswer {
+                call,
+                offer_sdp,
+                send_video,
+                candidates,
+            } => self.live_for(&call).order(PeerWork::Reanswer {
+                offer: offer_sdp,
+                send_video,
+                candidates,
+            }),
             Action::SendSignal(signal) => self.send_signal(signal),
+            Action::SendInBand { call, reason, detail } => {
+                let text = in_band::end(&call, reason, detail.as_ref());
+                self.live_for(&call).order(PeerWork::Say(text));
+            }
+            Action::SignalingLost { call } => {
+                tracing::warn!(%call, "the server has forgotten the call, which goes on");
+                self.notice("call_unknown_to_server", "the server no longer knows this call");
+            }
+            Action::VideoChanged { call, video } => self.change_video(&call, video),
             Action::StartMedia {
                 call,
                 send_video,
@@ -157,11 +216,12 @@ impl Actor {
             ice_servers: self.settings.ice_servers.clone(),
             relay_only: self.settings.relay_only,
             loopback: self.settings.loopback,
+            audio_codecs: self.settings.audio_codecs.clone(),
             start_bitrate: START_BITRATE,
             max_bitrate: self.settings.limits.max_bandwidth,
             ..PeerConfig::default()
         };
-        let work = peer_task::spawn(call.clone(), config, self.inbox.clone());
+        let work = peer_task::spawn(call.clone(), config, self.ice.clone(), self.inbox.clone());
         self.live_for(call).work = Some(work);
     }
 
@@ -218,11 +278,15 @@ impl Actor {
         let recent = RecentCall {
             ended: ended.clone(),
             at: SystemTime::now(),
+            source: RecentSource::Here,
         };
         self.recent.insert(0, recent);
         self.recent.truncate(Snapshot::RECENT);
         self.ended = Some(ended.clone());
         self.live = None;
+        for code in [TALKING_MUTED, MICROPHONE_SILENT, MOVED] {
+            self.dismiss(code);
+        }
         let now = Instant::now();
         self.protocol.set_in_call(now, false);
         if let Some(sound) = sound_of(&ended) {
@@ -238,12 +302,17 @@ impl Actor {
         };
         let input = match news {
             PeerNews::Ready(peer) => {
+                peer.set_voice_loss(live.voice_loss);
                 live.peer = Some(peer);
                 let own_video_call = live.camera_on && self.call_snapshot().is_some_and(|call| call.outgoing);
                 if own_video_call {
                     self.start_preview();
                 }
                 self.start_media();
+                return;
+            }
+            PeerNews::CheckCode(code) => {
+                live.check_code = Some(code);
                 return;
             }
             PeerNews::Stats(stats) => {
@@ -269,24 +338,37 @@ impl Actor {
                 return;
             }
             PeerNews::Event(PeerEvent::Track(_)) => return,
+            PeerNews::Event(PeerEvent::Message(text)) => match in_band::read(call, &text) {
+                Some(input) => input,
+                None => return,
+            },
+            PeerNews::Event(PeerEvent::ChannelClosed) => PeerInput::ChannelClosed,
             PeerNews::Event(PeerEvent::State(state)) => match state {
-                TransportState::Connecting | TransportState::Closed => return,
+                TransportState::Closed => return,
+                TransportState::Connecting => PeerInput::Checking,
                 TransportState::Connected => {
-                    let sound = if live.connected_at.is_some() {
-                        Sound::Back
-                    } else {
-                        Sound::Answered
+                    let sound = match (live.connected_at.is_some(), live.connected) {
+                        (false, _) => Some(Sound::Answered),
+                        (true, false) => Some(Sound::Back),
+                        // A restart that nobody noticed.
+                        (true, true) => None,
                     };
                     live.ringer = None;
+                    if live.check_code.is_none() {
+                        live.order(PeerWork::CheckCode);
+                    }
                     live.set_connected(now, self.settings.stats_interval);
                     self.protocol.set_in_call(now, true);
-                    self.play_out(sound);
+                    if let Some(sound) = sound {
+                        self.play_out(sound);
+                    }
                     PeerInput::Connected
                 }
                 TransportState::Disconnected => {
                     live.connected = false;
                     let ringer = self.ringer(Sound::Reconnecting);
                     self.live_for(call).ringer = ringer;
+                    self.send_loss(call);
                     PeerInput::Disconnected
                 }
                 TransportState::Failed => {
@@ -308,6 +390,11 @@ impl Actor {
             peer: seen.peer,
             outgoing: seen.outgoing,
             video: seen.video,
+            retry_after: self
+                .retry_after
+                .take()
+                .filter(|(refused, _)| refused == call)
+                .map(|(_, after)| after),
             end,
         })
     }

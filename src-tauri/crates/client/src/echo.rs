@@ -3,13 +3,15 @@
 use crate::client::{Client, ClientHandle};
 use crate::settings::{Credentials, DeviceChoice, Limits, Settings};
 use ahoy_call::Resolution;
+use ahoy_media::audio::voice::VoiceSettings;
+use ahoy_media::codec::SoundCodec;
 use ahoy_media::device::{
     AudioSink, AudioSource, DeviceError, DeviceKind, Devices, VideoRequest, VideoSink, VideoSource,
 };
 use ahoy_media::spec::DeviceSpec;
 use ahoy_media::synthetic::echo_audio::audio_echo;
 use ahoy_media::synthetic::echo_video::video_echo;
-use ahoy_signaling::Secret;
+use ahoy_signaling::{Auth, Secret};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Pictures come back at this size: enough to see oneself, and half the work for one machine that carries both sides.
@@ -28,6 +30,7 @@ pub fn start(server: String, token: Secret) -> ClientHandle {
         credentials: Credentials::Token(token),
         device_id: "echo".to_owned(),
         insecure_server: false,
+        auth: Auth::Header,
         devices: DeviceChoice {
             microphone: DeviceSpec::Default,
             speaker: DeviceSpec::Default,
@@ -41,6 +44,9 @@ pub fn start(server: String, token: Secret) -> ClientHandle {
             frame_rate: FRAME_RATE,
             ..Limits::default()
         },
+        audio_codecs: SoundCodec::ALL.to_vec(),
+        // What was recorded is played as it arrived.
+        voice: VoiceSettings::default(),
         ice_servers: Vec::new(),
         relay_only: false,
         loopback: true,

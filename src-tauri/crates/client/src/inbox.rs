@@ -1,5 +1,6 @@
 //! What tasks and media threads tell the actor.
 
+use crate::account::AccountNews;
 use crate::media_session::MediaNews;
 use crate::peer_task::PeerNews;
 use ahoy_call::CallId;
@@ -18,8 +19,12 @@ pub(crate) enum Message {
         call: CallId,
         news: MediaNews,
     },
-    /// The login gave a token, or why not.
+    /// A login or a refresh gave a token, or why not.
     Login(Result<Login, LoginError>),
+    /// The server answered a question over REST.
+    Account(AccountNews),
+    /// The system has other addresses than before.
+    NetworkChanged,
 }
 
 /// The way into the actor, for its own tasks and threads.
@@ -43,6 +48,13 @@ impl Inbox {
     pub(crate) async fn send(&self, message: Message) {
         if self.0.send(message).await.is_err() {
             tracing::debug!("the client has stopped; a message to it is dropped");
+        }
+    }
+
+    /// From the watcher's thread: never blocks. A full queue is followed by the silence of dead connections.
+    pub(crate) fn network_changed(&self) {
+        if self.0.try_send(Message::NetworkChanged).is_err() {
+            tracing::debug!("the client is busy or has stopped; a change of network is not told");
         }
     }
 

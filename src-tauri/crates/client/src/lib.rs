@@ -7,26 +7,38 @@
 //! | file | owns |
 //! |---|---|
 //! | `actor` | the one loop |
-//! | `signaling`, `calls`, `media_control`, `reports` | what the actor does with the server, the endpoint, the media, the figures |
+//! | `signaling`, `account`, `calls`, `media_control`, `reports` | what the actor does with the server's WebSocket and its REST half, the endpoint, the media, the figures |
 //! | `live` | the state of the call that goes on |
 //! | `peer_task` | the connection, on a task of its own |
 //! | `media_session` | the devices and the four pipelines, opened and closed on blocking threads |
-//! | `bitrate`, `quality`, `verdict`, `measure`, `people` | pure decisions |
+//! | `in_band` | the words of a call's end over its own connection |
+//! | `ice_servers` | the relays that the server offers, on a task of its own |
+//! | `network` | changes of the system's network |
+//! | `bitrate`, `quality`, `verdict`, `measure`, `people`, `history`, `problem`, `recovery` | pure decisions |
 
+mod account;
 mod actor;
+mod attention;
 mod bitrate;
 mod calls;
 mod client;
+mod device_loss;
 pub mod echo;
+mod history;
+mod ice_servers;
+mod in_band;
 mod inbox;
 mod live;
 mod measure;
 mod media_control;
 mod media_session;
+mod network;
 mod peer_task;
 mod people;
+mod problem;
 mod process;
 mod quality;
+mod recovery;
 mod reports;
 mod ringer;
 mod settings;
@@ -40,7 +52,8 @@ mod view;
 pub use client::{Client, ClientHandle};
 pub use settings::{Credentials, DeviceChoice, Limits, Settings};
 pub use snapshot::{
-    CameraState, ClientEvent, Command, CommandRefused, EndedCall, LiveCall, MediaMoment, MicrophoneState,
-    Notice, PathKind, Person, Phase, Presence, Problem, Receipt, RecentCall, ServerState, Snapshot,
+    CameraState, ClientEvent, Command, CommandRefused, EndedCall, Found, LiveCall, MediaMoment,
+    MicrophoneState, Notice, PathKind, Person, Phase, Presence, Problem, Receipt, RecentCall, RecentSource,
+    SearchState, ServerState, Snapshot,
 };
 pub use stats::CallStats;

@@ -1,15 +1,18 @@
 //! What the actor holds for the call that goes on.
 
+use crate::attention::Attention;
 use crate::bitrate::{self, Shares};
 use crate::measure::Meter;
 use crate::media_session::{MediaSession, Outgoing};
 use crate::peer_task::PeerWork;
+use crate::quality::ShownWord;
+use crate::recovery::Recovery;
 use crate::ringer::Ringer;
 use crate::settings::Limits;
 use crate::snapshot::Receipt;
 use crate::stats::CallStats;
 use crate::verdict::{Judge, Verdict};
-use ahoy_call::{CallId, Constraints, MediaState, Toggle};
+use ahoy_call::{CallId, Constraints, Direction, MediaState, Toggle};
 use ahoy_media::units::Bitrate;
 use ahoy_peer::{Peer, PeerStats};
 use std::sync::Arc;
@@ -24,6 +27,12 @@ const LEVEL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Without a report of the other side for so long, nothing is known of what it gets.
 const REPORT_STALE: Duration = Duration::from_secs(3);
+
+#[derive(Debug, Default)]
+pub(crate) struct TheirWords {
+    pub(crate) audio: ShownWord,
+    pub(crate) video: ShownWord,
+}
 
 /// What has become of the devices.
 pub(crate) enum Media {
@@ -59,9 +68,18 @@ pub(crate) struct Live {
     pub(crate) preview: Preview,
     pub(crate) ringer: Option<Ringer>,
     pub(crate) muted: bool,
+    pub(crate) attention: Attention,
+    pub(crate) microphone_recovery: Recovery,
+    pub(crate) speaker_recovery: Recovery,
+    /// Percent of the own voice packets that are lost on purpose.
+    pub(crate) voice_loss: u8,
     /// The user wants the own camera.
     pub(crate) camera_on: bool,
+    /// Which way pictures go since the last change; `None` = as the call began.
+    pub(crate) video: Option<Direction>,
     pub(crate) remote_media: MediaState,
+    /// How the other side says that it gets the sound and the picture.
+    pub(crate) their_words: TheirWords,
     /// What the other side wishes to receive.
     pub(crate) remote_limit: Option<Bitrate>,
     pub(crate) estimate: Bitrate,
@@ -69,6 +87,8 @@ pub(crate) struct Live {
     pub(crate) judge: Judge,
     pub(crate) verdict: Verdict,
     pub(crate) peer_stats: PeerStats,
+    /// The certificates stay for the life of the call, and so does this.
+    pub(crate) check_code: Option<String>,
     pub(crate) stats: CallStats,
     pub(crate) connected: bool,
     next_stats: Option<Instant>,
@@ -97,14 +117,21 @@ impl Live {
             preview: Preview::None,
             ringer: None,
             muted: false,
+            attention: Attention::default(),
+            microphone_recovery: Recovery::default(),
+            speaker_recovery: Recovery::default(),
+            voice_loss: 0,
             camera_on: false,
+            video: None,
             remote_media: MediaState::default(),
+            their_words: TheirWords::default(),
             remote_limit: None,
             estimate: start_bitrate,
             meter: Meter::default(),
             judge,
             verdict,
             peer_stats: PeerStats::default(),
+            check_code: None,
             stats: CallStats::default(),
             connected: false,
             next_stats: None,
@@ -143,6 +170,13 @@ impl Live {
         self.report_soon();
     }
 
+    pub(crate) fn set_voice_loss(&mut self, percent: u8) {
+        self.voice_loss = percent.min(100);
+        if let Some(peer) = &self.peer {
+            peer.set_voice_loss(self.voice_loss);
+        }
+    }
+
     /// What this side sends changed: the other side is told at once (IM-Suite §4.5).
     pub(crate) fn report_soon(&mut self) {
         if self.connected {
@@ -175,10 +209,12 @@ impl Live {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        [self.next_stats, self.next_levels, self.next_report]
-            .into_iter()
-            .flatten()
-            .min()
+        let regular = [self.next_stats, self.next_levels, self.next_report];
+        let devices = [
+            self.microphone_recovery.poll_timeout(),
+            self.speaker_recovery.poll_timeout(),
+        ];
+        regular.into_iter().chain(devices).flatten().min()
     }
 
     /// What is due, with the next times set.
@@ -212,6 +248,10 @@ impl Live {
     pub(crate) fn hears(&self) -> Receipt {
         if self.muted {
             return Receipt::NotSending;
+        }
+        // Packets of silence arrive all the same.
+        if self.attention.is_silent() {
+            return Receipt::No;
         }
         receipt(self.connected, &self.peer_stats.audio_out)
     }

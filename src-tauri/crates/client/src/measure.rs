@@ -7,6 +7,7 @@ use crate::quality;
 use crate::stats::{AudioIn, AudioOut, CallStats, Latency, Transport, VideoIn, VideoOut};
 use crate::verdict::Sample;
 use ahoy_call::LinkQuality;
+use ahoy_media::codec::SoundCodec;
 use ahoy_peer::{PeerStats, SelectedCandidate};
 use std::time::{Duration, Instant};
 
@@ -110,9 +111,11 @@ fn fill_audio(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats) {
         inserted_samples_for_deceleration: buffer.inserted_samples_for_deceleration,
         removed_samples_for_acceleration: buffer.removed_samples_for_acceleration,
         fec_packets_received: buffer.fec_packets_received,
+        dred_frames: buffer.dred_frames,
         total_samples_received: buffer.total_samples_received,
         audio_level: sound.audio_level,
         bitrate: stats.audio_in.bitrate,
+        codec: sound.codec.map(SoundCodec::name),
     };
     stats.audio_out = AudioOut {
         packets_sent: peer.audio_out.packets,
@@ -121,6 +124,7 @@ fn fill_audio(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats) {
         target_bitrate: media.audio_out.target_bitrate.as_bps(),
         audio_level: media.audio_out.audio_level,
         expected_loss: f64::from(media.audio_out.expected_loss),
+        codec: Some(media.sound.name()),
     };
 }
 
@@ -168,10 +172,7 @@ fn transport(peer: &PeerStats, loss_in: Option<f64>) -> Transport {
             .and_then(|candidate| candidate.address)
             .map(|address| address.to_string())
     };
-    let relayed = from
-        .local
-        .as_ref()
-        .filter(|end| end.candidate_type == ahoy_peer::CandidateType::Relay);
+    let relay_protocol = from.local.as_ref().and_then(|end| end.relay_protocol);
     Transport {
         rtt: round_trip(peer).map(|rtt| rtt.as_secs_f64()),
         available_outgoing_bitrate: from.available_outgoing_bitrate.map(|bitrate| bitrate.as_bps()),
@@ -180,7 +181,7 @@ fn transport(peer: &PeerStats, loss_in: Option<f64>) -> Transport {
         local: address(&from.local),
         remote: address(&from.remote),
         path: from.path.map(|path| path.as_str().to_owned()),
-        relay_protocol: relayed.map(|end| end.protocol.clone()),
+        relay_protocol: relay_protocol.map(str::to_owned),
         dtls_state: Some(from.dtls_state.clone()).filter(|state| !state.is_empty()),
         srtp_cipher: from.srtp_cipher.clone(),
     }

@@ -5,7 +5,7 @@ use crate::live::{Media, Preview};
 use crate::media_session::{MediaNews, Opening};
 use crate::peer_task::PeerWork;
 use crate::snapshot::{CameraState, ClientEvent, CommandRefused};
-use ahoy_call::{CallId, PeerInput};
+use ahoy_call::{CallId, Command as CallCommand, Direction, PeerInput};
 use ahoy_media::device::DeviceKind;
 use ahoy_media::spec::DeviceSpec;
 use std::time::Instant;
@@ -13,28 +13,66 @@ use std::time::Instant;
 impl Actor {
     pub(crate) fn set_camera(&mut self, on: bool) -> Result<(), CommandRefused> {
         let video_call = self.call_snapshot().ok_or(CommandRefused::NoCall)?.video;
+        self.command_call(|call| CallCommand::SetCamera { call, on })?;
         let live = self.live.as_mut().ok_or(CommandRefused::NoCall)?;
-        if !video_call {
-            return Err(CommandRefused::WrongState);
-        }
         live.camera_on = on;
         live.report_soon();
         let call = live.call.clone();
         match (live.session(), on) {
-            (Some(_), true) => {
+            (Some(session), true) if session.has_video() => {
                 self.open_device(call, DeviceKind::Camera, self.settings.devices.camera.clone())
             }
             (Some(session), false) => session.close_camera(),
-            (None, true) => {
+            // The camera is opened when the other side has agreed to pictures.
+            (Some(_), true) => {}
+            (None, true) if video_call => {
                 live.preview = Preview::None;
                 self.start_preview();
             }
+            (None, true) => {}
             (None, false) => {
                 let outgoing = live.take_preview();
                 self.close(outgoing);
             }
         }
         Ok(())
+    }
+
+    /// Opens or closes what the pictures take that were negotiated.
+    pub(crate) fn change_video(&mut self, call: &CallId, video: Direction) {
+        let Some(live) = self.live.as_mut().filter(|live| live.call == *call) else {
+            return;
+        };
+        live.video = Some(video);
+        if let Media::Wanted { video: wanted, .. } = &mut live.media {
+            *wanted = video != Direction::Inactive;
+        }
+        let (camera_on, peer) = (live.camera_on, live.peer.clone());
+        let shares = live.share_bitrate(&self.settings.limits);
+        let (Some(session), Some(peer)) = (live.session(), peer) else {
+            return;
+        };
+        if video == Direction::Inactive {
+            let pictures = session.take_video();
+            self.close(pictures);
+        } else if !session.has_video() {
+            let send_video = camera_on && video.sends();
+            let opening = self.opening(call.clone());
+            tokio::task::spawn_blocking(move || opening.open_video(&peer, send_video, shares));
+        } else if camera_on && video.sends() && session.camera_state() == CameraState::Off {
+            self.open_device(
+                call.clone(),
+                DeviceKind::Camera,
+                self.settings.devices.camera.clone(),
+            );
+        }
+        // Echo has no user to ask, and shows what it is shown.
+        if self.settings.auto_answer
+            && video == Direction::RecvOnly
+            && let Err(refused) = self.set_camera(true)
+        {
+            tracing::debug!(%refused, "no picture comes back");
+        }
     }
 
     pub(crate) fn set_device(&mut self, kind: DeviceKind, spec: DeviceSpec) -> Result<(), CommandRefused> {
@@ -60,12 +98,13 @@ impl Actor {
         tokio::task::spawn_blocking(move || opening.open_one(kind, &spec));
     }
 
-    fn opening(&self, call: CallId) -> Opening {
+    pub(crate) fn opening(&self, call: CallId) -> Opening {
         Opening {
             call,
             devices: self.devices.clone(),
             choice: self.settings.devices.clone(),
             limits: self.settings.limits.clone(),
+            voice: self.settings.voice,
             pictures: self.pictures.clone(),
             inbox: self.inbox.clone(),
         }
@@ -117,7 +156,7 @@ impl Actor {
     }
 
     /// Drops what holds devices on a blocking thread.
-    fn close(&mut self, holders: impl Send + 'static) {
+    pub(crate) fn close(&mut self, holders: impl Send + 'static) {
         self.closing.retain(|task| !task.is_finished());
         self.closing
             .push(tokio::task::spawn_blocking(move || drop(holders)));
@@ -140,6 +179,7 @@ impl Actor {
                 let (muted, camera_on) = (live.muted, live.camera_on);
                 live.media = Media::Running(session);
                 let mut camera_missing = false;
+                let video = live.video;
                 if let Some(session) = live.session() {
                     session.set_muted(muted);
                     if !camera_on {
@@ -148,7 +188,10 @@ impl Actor {
                     camera_missing = camera_on && session.camera_state() == CameraState::Off;
                 }
                 live.share_bitrate(&self.settings.limits);
-                if camera_missing {
+                if let Some(video) = video {
+                    // It was negotiated while the devices were being opened.
+                    self.change_video(call, video);
+                } else if camera_missing {
                     // It was turned on while the devices were being opened.
                     self.open_device(
                         call.clone(),
@@ -167,12 +210,34 @@ impl Actor {
                 live.preview = outgoing.map_or(Preview::Tried, Preview::Running);
                 self.start_media();
             }
+            MediaNews::VideoOpened(pipelines) => {
+                let (camera_on, video) = (live.camera_on, live.video);
+                let wanted = video.is_some_and(|video| video != Direction::Inactive);
+                match live.session() {
+                    Some(session) if wanted && !session.has_video() => session.add_video(*pipelines),
+                    Some(_) | None => {
+                        self.close(pipelines);
+                        return;
+                    }
+                }
+                if !camera_on && let Some(session) = live.session() {
+                    session.close_camera();
+                }
+                if let Some(video) = video {
+                    // The camera may have been turned on, or the direction changed, meanwhile.
+                    self.change_video(call, video);
+                }
+            }
             MediaNews::Replaced(device) => {
                 let camera_on = live.camera_on;
+                let kind = device.kind();
                 if let Some(session) = live.session() {
                     session.replace(device, camera_on);
                 }
+                self.note_opened(kind, Instant::now());
             }
+            MediaNews::Recovered { device, on_default } => self.handle_recovered(device, on_default),
+            MediaNews::NotRecovered(kind) => self.note_not_recovered(kind),
             MediaNews::CannotOpen { error, essential } => {
                 let code = crate::media_session::notice_code(&error);
                 self.notice(code, error.to_string());
@@ -183,27 +248,6 @@ impl Actor {
             MediaNews::Lost { kind, error } => self.handle_lost_device(call, kind, &error),
             MediaNews::Moment { video, what, at } => self.tell(ClientEvent::Media { video, what, at }),
             MediaNews::KeyframeWanted => live.order(PeerWork::RequestKeyframe),
-        }
-    }
-
-    /// The call goes on without the device: silence, or no picture.
-    fn handle_lost_device(
-        &mut self,
-        call: &CallId,
-        kind: DeviceKind,
-        error: &ahoy_media::device::DeviceError,
-    ) {
-        self.notice("device_lost", error.to_string());
-        match kind {
-            DeviceKind::Microphone | DeviceKind::Speaker => {
-                self.open_device(call.clone(), kind, DeviceSpec::Null)
-            }
-            DeviceKind::Camera => {
-                if let Err(refused) = self.set_camera(false) {
-                    tracing::debug!(%refused, "camera was off");
-                }
-            }
-            DeviceKind::Screen => {}
         }
     }
 }

@@ -3,14 +3,17 @@
 //! Devices are opened on blocking threads, because drivers take their time; the actor is told what came of it. Dropping
 //! the session closes every device and ends every thread.
 
+use crate::attention::Noticed;
 use crate::bitrate::Shares;
 use crate::client::Pictures;
 use crate::inbox::Inbox;
 use crate::settings::{DeviceChoice, Limits};
 use crate::snapshot::{CameraState, MediaMoment, MicrophoneState};
 use ahoy_call::CallId;
+use ahoy_media::audio::render_tap::render_tap;
+use ahoy_media::audio::voice::VoiceSettings;
 use ahoy_media::audio::{AudioCapture, AudioInStats, AudioOutStats, AudioPlayout, CaptureSettings};
-use ahoy_media::codec::opus::{OpusDecoder, OpusEncoder};
+use ahoy_media::codec::SoundCodec;
 use ahoy_media::codec::vpx::{VpxCodec, VpxDecoder, VpxEncoder};
 use ahoy_media::device::{
     AudioSink, AudioSource, DeviceError, DeviceKind, Devices, VideoRequest, VideoSink, VideoSource,
@@ -38,6 +41,8 @@ pub(crate) enum MediaNews {
     Opened(Box<MediaSession>),
     /// The camera runs for the caller's own eyes; `None` = it does not.
     Previewed(Option<Box<Outgoing>>),
+    /// What a running call needs to have pictures.
+    VideoOpened(Box<VideoPipelines>),
     /// Another device is open and takes over.
     Replaced(Replacement),
     /// A device is not what was asked for. `essential`: the call cannot do without.
@@ -55,6 +60,13 @@ pub(crate) enum MediaNews {
         what: MediaMoment,
         at: Instant,
     },
+    /// A device is open that may take the place of a lost one. `on_default`: it is what the system uses.
+    Recovered {
+        device: Replacement,
+        on_default: bool,
+    },
+    /// Nothing could be opened in the place of a lost device.
+    NotRecovered(DeviceKind),
     /// The received picture cannot be decoded without a keyframe.
     KeyframeWanted,
 }
@@ -63,6 +75,8 @@ pub(crate) enum Replacement {
     Microphone {
         source: Box<dyn AudioSource>,
         state: MicrophoneState,
+        /// It stands in a room, and is no file or tone.
+        in_room: bool,
     },
     Speaker(Box<dyn AudioSink>),
     Camera {
@@ -71,12 +85,23 @@ pub(crate) enum Replacement {
     },
 }
 
+impl Replacement {
+    pub(crate) fn kind(&self) -> DeviceKind {
+        match self {
+            Replacement::Microphone { .. } => DeviceKind::Microphone,
+            Replacement::Speaker(_) => DeviceKind::Speaker,
+            Replacement::Camera { .. } => DeviceKind::Camera,
+        }
+    }
+}
+
 /// Everything that opening needs, on its way to a blocking thread.
 pub(crate) struct Opening {
     pub(crate) call: CallId,
     pub(crate) devices: Arc<dyn Devices>,
     pub(crate) choice: DeviceChoice,
     pub(crate) limits: Limits,
+    pub(crate) voice: VoiceSettings,
     pub(crate) pictures: Pictures,
     pub(crate) inbox: Inbox,
 }
@@ -87,10 +112,15 @@ pub(crate) struct MediaSession {
     playout: AudioPlayout,
     video: Option<VideoPipelines>,
     microphone: MicrophoneState,
+    /// The microphone stands in a room: its voice is cleaned, and it is missed when it gives nothing.
+    in_room: bool,
+    voice: VoiceSettings,
+    sound: SoundCodec,
     played: bool,
 }
 
-struct VideoPipelines {
+/// The pictures of a call, both ways.
+pub(crate) struct VideoPipelines {
     outgoing: Outgoing,
     receive: VideoReceive,
     remote_is_off: bool,
@@ -106,6 +136,8 @@ pub(crate) struct Outgoing {
 pub(crate) struct MediaStats {
     pub(crate) audio_in: AudioInStats,
     pub(crate) audio_out: AudioOutStats,
+    /// What sound is sent as.
+    pub(crate) sound: SoundCodec,
     pub(crate) video: Option<(VideoReceiveStats, VideoSendStats)>,
     pub(crate) microphone_missing: bool,
 }
@@ -141,12 +173,35 @@ impl Opening {
         self.inbox.media_opened(&self.call, news);
     }
 
+    /// Opens what a call of sound needs to have pictures, without the camera if it is not to be seen.
+    pub(crate) fn open_video(self, peer: &Peer, send_video: bool, shares: Shares) {
+        let opened = self
+            .open_outgoing(peer, send_video, shares)
+            .or_else(|error| {
+                self.say_fallen_back(error);
+                self.open_outgoing(peer, false, shares)
+            })
+            .and_then(|outgoing| self.video_pipelines(peer, outgoing));
+        let news = match opened {
+            Ok(pipelines) => MediaNews::VideoOpened(Box::new(pipelines)),
+            Err(error) => MediaNews::CannotOpen {
+                error,
+                essential: false,
+            },
+        };
+        self.inbox.media_opened(&self.call, news);
+    }
+
     /// Opens one device to take over from the one in use.
     pub(crate) fn open_one(self, kind: DeviceKind, spec: &DeviceSpec) {
         let opened = match kind {
             DeviceKind::Microphone => self
                 .microphone(spec)
-                .map(|(source, state)| Replacement::Microphone { source, state }),
+                .map(|(source, state)| Replacement::Microphone {
+                    source,
+                    state,
+                    in_room: is_in_room(spec) && state == MicrophoneState::Ok,
+                }),
             DeviceKind::Speaker => self.speaker(spec).map(Replacement::Speaker),
             DeviceKind::Camera => self
                 .camera(spec)
@@ -174,18 +229,27 @@ impl Opening {
     ) -> Result<MediaSession, DeviceError> {
         let playout = self.open_playout(peer)?;
         let (capture, microphone) = self.open_capture(peer, shares)?;
+        let (tap, played) = render_tap();
+        playout.set_render_tap(tap);
+        capture.set_played(played);
+        let in_room = is_in_room(&self.choice.microphone) && microphone == MicrophoneState::Ok;
         let video = match (video, outgoing) {
             (false, _) => None,
             (true, Some(outgoing)) => Some(self.video_pipelines(peer, *outgoing)?),
             (true, None) => Some(self.video_pipelines(peer, self.open_outgoing(peer, send_video, shares)?)?),
         };
-        Ok(MediaSession {
+        let session = MediaSession {
             capture,
             playout,
             video,
             microphone,
+            in_room,
+            voice: self.voice,
+            sound: sound_codec(peer),
             played: false,
-        })
+        };
+        session.clean_voice();
+        Ok(session)
     }
 
     fn video_pipelines(&self, peer: &Peer, outgoing: Outgoing) -> Result<VideoPipelines, DeviceError> {
@@ -197,10 +261,9 @@ impl Opening {
     }
 
     fn open_playout(&self, peer: &Peer) -> Result<AudioPlayout, DeviceError> {
-        let decoder = OpusDecoder::new().map_err(|error| unusable(DeviceKind::Speaker, &error))?;
         let sink = self.speaker(&self.choice.speaker)?;
         let failed = self.loss_reporter(DeviceKind::Speaker);
-        let playout = AudioPlayout::start(sink, Box::new(decoder), JitterBufferSettings::default(), failed)?;
+        let playout = AudioPlayout::start(sink, sound_codec(peer), JitterBufferSettings::default(), failed)?;
         let inlet = playout.inlet();
         let mut first = self.moment(false, MediaMoment::FirstReceived);
         peer.set_receiver(
@@ -219,8 +282,9 @@ impl Opening {
         peer: &Peer,
         shares: Shares,
     ) -> Result<(AudioCapture, MicrophoneState), DeviceError> {
-        let encoder =
-            OpusEncoder::new(shares.audio).map_err(|error| unusable(DeviceKind::Microphone, &error))?;
+        let encoder = sound_codec(peer)
+            .encoder(shares.audio)
+            .map_err(|error| unusable(DeviceKind::Microphone, &error))?;
         let (source, state) = self.microphone(&self.choice.microphone)?;
         let settings = CaptureSettings {
             first_rtp_time: RtpTime::new(random_u32()),
@@ -238,7 +302,7 @@ impl Opening {
         };
         let failed = self.loss_reporter(DeviceKind::Microphone);
         Ok((
-            AudioCapture::start(source, Box::new(encoder), settings, frames, failed)?,
+            AudioCapture::start(source, encoder, settings, frames, failed)?,
             state,
         ))
     }
@@ -376,6 +440,42 @@ impl Opening {
 }
 
 impl MediaSession {
+    /// Uses other processing of the voice from now on.
+    pub(crate) fn set_voice(&mut self, voice: VoiceSettings) {
+        self.voice = voice;
+        self.clean_voice();
+    }
+
+    /// A microphone in a room has its voice cleaned; files, tones and silence are sent as they are.
+    fn clean_voice(&self) {
+        self.capture.set_voice(if self.in_room {
+            self.voice
+        } else {
+            VoiceSettings::default()
+        });
+    }
+
+    /// The pipeline sends silence in its place.
+    pub(crate) fn microphone_is_lost(&mut self) {
+        self.microphone = MicrophoneState::Missing;
+        self.in_room = false;
+        self.clean_voice();
+    }
+
+    /// What the person should know of the own microphone.
+    pub(crate) fn noticed(&self, muted: bool) -> Noticed {
+        let stats = self.capture.stats();
+        Noticed {
+            muted,
+            muted_speech: if self.in_room {
+                stats.muted_speech_noticed
+            } else {
+                0
+            },
+            no_signal: self.in_room && stats.microphone_silent,
+        }
+    }
+
     pub(crate) fn set_muted(&self, muted: bool) {
         self.capture.set_muted(muted);
     }
@@ -404,6 +504,20 @@ impl MediaSession {
         }
     }
 
+    pub(crate) fn has_video(&self) -> bool {
+        self.video.is_some()
+    }
+
+    /// Takes in what was opened for a call that had no pictures.
+    pub(crate) fn add_video(&mut self, pipelines: VideoPipelines) {
+        self.video = Some(pipelines);
+    }
+
+    /// Gives the pictures up; whoever takes them frees the devices.
+    pub(crate) fn take_video(&mut self) -> Option<VideoPipelines> {
+        self.video.take()
+    }
+
     pub(crate) fn close_camera(&mut self) {
         if let Some(video) = &mut self.video {
             video.outgoing.send.set_enabled(false);
@@ -414,8 +528,14 @@ impl MediaSession {
     /// Takes a device that was opened. A camera that is no longer wanted is closed again.
     pub(crate) fn replace(&mut self, replacement: Replacement, camera_wanted: bool) {
         match replacement {
-            Replacement::Microphone { source, state } => {
+            Replacement::Microphone {
+                source,
+                state,
+                in_room,
+            } => {
                 self.microphone = state;
+                self.in_room = in_room;
+                self.clean_voice();
                 self.capture.replace_source(source);
             }
             Replacement::Speaker(sink) => self.playout.replace_sink(sink),
@@ -479,6 +599,7 @@ impl MediaSession {
         MediaStats {
             audio_in: self.playout.stats(),
             audio_out: self.capture.stats(),
+            sound: self.sound,
             video: self
                 .video
                 .as_ref()
@@ -527,6 +648,15 @@ fn by_kind(kind: DeviceKind, codes: [&'static str; 4]) -> &'static str {
         DeviceKind::Camera => codes[2],
         DeviceKind::Screen => codes[3],
     }
+}
+
+/// What was negotiated; whoever sends nothing needs some codec to hear with until a packet tells which.
+fn sound_codec(peer: &Peer) -> SoundCodec {
+    peer.audio_codec().unwrap_or(SoundCodec::Opus)
+}
+
+fn is_in_room(microphone: &DeviceSpec) -> bool {
+    matches!(microphone, DeviceSpec::Default | DeviceSpec::Microphone(_))
 }
 
 fn unusable(kind: DeviceKind, why: &impl std::fmt::Display) -> DeviceError {

@@ -3,9 +3,10 @@
 //! Order matters: a candidate that is told after an answer is added after it. The actor never waits for the
 //! connection; results and events come back on its channel, marked with the call they belong to.
 
+use crate::ice_servers::IceServers;
 use crate::inbox::Inbox;
-use ahoy_call::{CallId, Candidate, PeerInput};
-use ahoy_peer::{OfferMedia, Peer, PeerConfig, PeerError, PeerEvent, PeerStats};
+use ahoy_call::{CallId, Candidate, Direction, PeerInput};
+use ahoy_peer::{IceServer, OfferMedia, Peer, PeerConfig, PeerError, PeerEvent, PeerStats};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -27,8 +28,21 @@ pub(crate) enum PeerWork {
         sdp: String,
         candidates: Vec<Candidate>,
     },
+    Reoffer {
+        restart: bool,
+        video: Direction,
+    },
+    Reanswer {
+        offer: String,
+        send_video: bool,
+        candidates: Vec<Candidate>,
+    },
     Candidate(Option<Candidate>),
     RequestKeyframe,
+    /// Says the last words over the connection itself.
+    Say(String),
+    /// Reads the digits that both people can compare.
+    CheckCode,
     Stats,
 }
 
@@ -40,17 +54,37 @@ pub(crate) enum PeerNews {
     /// A description could not be made or applied, or nothing is in common.
     Broken(PeerError),
     Event(PeerEvent),
+    CheckCode(String),
     Stats(Box<PeerStats>),
 }
 
 /// Starts the task; it closes the connection when the returned sender is dropped.
-pub(crate) fn spawn(call: CallId, config: PeerConfig, inbox: Inbox) -> mpsc::Sender<PeerWork> {
+/// The servers of `config` are the user's own; those that the signaling server offers come to them.
+pub(crate) fn spawn(
+    call: CallId,
+    config: PeerConfig,
+    ice: IceServers,
+    inbox: Inbox,
+) -> mpsc::Sender<PeerWork> {
     let (work_tx, work_rx) = mpsc::channel(WORK_QUEUE);
-    tokio::spawn(run(call, config, work_rx, inbox));
+    tokio::spawn(run(call, config, ice, work_rx, inbox));
     work_tx
 }
 
-async fn run(call: CallId, config: PeerConfig, mut work: mpsc::Receiver<PeerWork>, inbox: Inbox) {
+async fn run(
+    call: CallId,
+    mut config: PeerConfig,
+    ice: IceServers,
+    mut work: mpsc::Receiver<PeerWork>,
+    inbox: Inbox,
+) {
+    let servers = Servers {
+        own: std::mem::take(&mut config.ice_servers),
+        ice,
+    };
+    let (ice_servers, relay_only) = servers.fresh().await;
+    config.ice_servers = ice_servers;
+    config.relay_only |= relay_only;
     let (event_tx, mut events) = mpsc::channel(EVENT_QUEUE);
     let peer = match Peer::new(config, event_tx).await {
         Ok(peer) => Arc::new(peer),
@@ -66,7 +100,10 @@ async fn run(call: CallId, config: PeerConfig, mut work: mpsc::Receiver<PeerWork
             biased;
             next = work.recv() => {
                 let Some(next) = next else { break };
-                if let Some(news) = perform(&peer, next).await {
+                if next.may_restart() {
+                    servers.renew(&peer).await;
+                }
+                for news in perform(&peer, &call, next).await {
                     inbox.peer(&call, news).await;
                 }
             }
@@ -76,35 +113,118 @@ async fn run(call: CallId, config: PeerConfig, mut work: mpsc::Receiver<PeerWork
     peer.close().await;
 }
 
-async fn perform(peer: &Peer, work: PeerWork) -> Option<PeerNews> {
-    match work {
-        PeerWork::Offer { video } => Some(match peer.create_offer(OfferMedia { audio: true, video }).await {
-            Ok(sdp) => PeerNews::Input(PeerInput::LocalOffer { sdp }),
-            Err(error) => PeerNews::Broken(error),
-        }),
-        PeerWork::Answer { offer, candidates } => {
-            let answered = peer.create_answer(&offer).await;
-            add_all(peer, candidates).await;
-            Some(match answered {
-                Ok(sdp) => PeerNews::Input(PeerInput::LocalAnswer { sdp }),
-                Err(error) => PeerNews::Broken(error),
-            })
+/// The STUN and TURN servers of one call.
+struct Servers {
+    /// The user's own.
+    own: Vec<IceServer>,
+    /// Those that the signaling server offers.
+    ice: IceServers,
+}
+
+impl Servers {
+    /// All of them, and whether only relays may be used.
+    async fn fresh(&self) -> (Vec<IceServer>, bool) {
+        let offered = self.ice.fresh().await;
+        let mut all = self.own.clone();
+        all.extend(offered.servers);
+        (all, offered.relay_only)
+    }
+
+    /// Before a restart, which opens the sockets anew: relays whose credentials are about to end are of no use to it
+    /// (IM-Suite §9, network change).
+    async fn renew(&self, peer: &Peer) {
+        let (servers, _) = self.fresh().await;
+        if let Err(error) = peer.set_ice_servers(&servers).await {
+            tracing::warn!(%error, "the connection keeps the servers it has");
         }
+    }
+}
+
+impl PeerWork {
+    /// A restart is offered; whether one is answered is in the offer, and asking for what is fresh costs nothing.
+    fn may_restart(&self) -> bool {
+        match self {
+            PeerWork::Reoffer { restart, .. } => *restart,
+            PeerWork::Reanswer { .. } => true,
+            PeerWork::Offer { .. }
+            | PeerWork::Answer { .. }
+            | PeerWork::ApplyAnswer { .. }
+            | PeerWork::Candidate(_)
+            | PeerWork::RequestKeyframe
+            | PeerWork::Say(_)
+            | PeerWork::CheckCode
+            | PeerWork::Stats => false,
+        }
+    }
+}
+
+async fn perform(peer: &Peer, call: &CallId, work: PeerWork) -> Vec<PeerNews> {
+    match work {
+        PeerWork::Offer { video } => offered(peer.create_offer(OfferMedia { audio: true, video }).await),
+        PeerWork::Reoffer { restart, video } => offered(peer.reoffer(restart, video).await),
+        PeerWork::Answer { offer, candidates } => answer(peer, &offer, true, candidates).await,
+        PeerWork::Reanswer {
+            offer,
+            send_video,
+            candidates,
+        } => answer(peer, &offer, send_video, candidates).await,
         PeerWork::ApplyAnswer { sdp, candidates } => {
             let applied = peer.set_answer(&sdp).await;
             add_all(peer, candidates).await;
-            applied.err().map(PeerNews::Broken)
+            match applied {
+                Ok(()) => vec![negotiated(peer).await],
+                Err(error) => vec![PeerNews::Broken(error)],
+            }
         }
         PeerWork::Candidate(candidate) => {
             add(peer, candidate).await;
-            None
+            Vec::new()
         }
         PeerWork::RequestKeyframe => {
             peer.request_keyframe().await;
-            None
+            Vec::new()
         }
-        PeerWork::Stats => Some(PeerNews::Stats(Box::new(peer.stats().await))),
+        PeerWork::CheckCode => {
+            let code = peer.check_code(call).await;
+            code.map(PeerNews::CheckCode).into_iter().collect()
+        }
+        PeerWork::Say(text) => {
+            let heard = peer.say(&text).await;
+            tracing::debug!(heard, "last words over the connection");
+            Vec::new()
+        }
+        PeerWork::Stats => {
+            let mut news = vec![PeerNews::Stats(Box::new(peer.stats().await))];
+            if peer.network_changed().await {
+                news.push(PeerNews::Input(PeerInput::NetworkChanged));
+            }
+            news
+        }
     }
+}
+
+fn offered(offer: Result<String, PeerError>) -> Vec<PeerNews> {
+    vec![match offer {
+        Ok(sdp) => PeerNews::Input(PeerInput::LocalOffer { sdp }),
+        Err(error) => PeerNews::Broken(error),
+    }]
+}
+
+async fn answer(peer: &Peer, offer: &str, send_video: bool, candidates: Vec<Candidate>) -> Vec<PeerNews> {
+    let answered = peer.create_answer(offer, send_video).await;
+    add_all(peer, candidates).await;
+    match answered {
+        Ok(sdp) => vec![
+            PeerNews::Input(PeerInput::LocalAnswer { sdp }),
+            negotiated(peer).await,
+        ],
+        Err(error) => vec![PeerNews::Broken(error)],
+    }
+}
+
+async fn negotiated(peer: &Peer) -> PeerNews {
+    let video = peer.video_direction().await;
+    PeerNews::Input(PeerInput::Negotiated { video })
 }
 
 async fn add_all(peer: &Peer, candidates: Vec<Candidate>) {

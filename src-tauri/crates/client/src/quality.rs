@@ -71,6 +71,50 @@ pub(crate) fn lower_for_picture(
     words[(at + steps).min(words.len() - 1)]
 }
 
+/// The word a person is shown: it falls after two worse reports in a row and rises after three better ones (§4.5).
+#[derive(Debug, Default)]
+pub(crate) struct ShownWord {
+    shown: Option<LinkQuality>,
+    /// Reports in a row on the same side of the shown word, and the one nearest to it.
+    drift: Option<(LinkQuality, u32)>,
+}
+
+impl ShownWord {
+    const WORSE: u32 = 2;
+    const BETTER: u32 = 3;
+
+    /// Takes the word of one report; no word is no news.
+    pub(crate) fn handle_word(&mut self, word: Option<LinkQuality>) {
+        let Some(word) = word else { return };
+        let Some(shown) = self.shown else {
+            self.shown = Some(word);
+            return;
+        };
+        if word == shown {
+            self.drift = None;
+            return;
+        }
+        let worse = word > shown;
+        let (nearest, count) = match self.drift {
+            Some((before, count)) if (before > shown) == worse => {
+                let nearest = if worse { before.min(word) } else { before.max(word) };
+                (nearest, count + 1)
+            }
+            Some(_) | None => (word, 1),
+        };
+        if count >= if worse { Self::WORSE } else { Self::BETTER } {
+            self.shown = Some(nearest);
+            self.drift = None;
+        } else {
+            self.drift = Some((nearest, count));
+        }
+    }
+
+    pub(crate) fn shown(&self) -> Option<LinkQuality> {
+        self.shown
+    }
+}
+
 fn rank(good_enough: impl Fn(&Row) -> bool) -> LinkQuality {
     TABLE
         .iter()
@@ -103,5 +147,30 @@ mod tests {
         assert_eq!(lower_for_picture(good, 30.0, Some(30.0), false), good);
         assert_eq!(lower_for_picture(good, 14.0, None, false), LinkQuality::Fair);
         assert_eq!(lower_for_picture(good, 14.0, None, true), LinkQuality::VeryPoor);
+    }
+
+    #[test]
+    fn a_shown_word_falls_after_two_worse_reports_and_rises_after_three_better_ones() {
+        use LinkQuality::{Excellent, Fair, Good, Poor};
+        let mut word = ShownWord::default();
+        let mut shown_after = |report| {
+            word.handle_word(report);
+            word.shown()
+        };
+        assert_eq!(shown_after(None), None);
+        assert_eq!(shown_after(Some(Good)), Some(Good));
+        assert_eq!(shown_after(Some(Poor)), Some(Good));
+        assert_eq!(shown_after(Some(Good)), Some(Good), "one bad report is no news");
+        assert_eq!(shown_after(Some(Poor)), Some(Good));
+        assert_eq!(shown_after(None), Some(Good));
+        assert_eq!(shown_after(Some(Fair)), Some(Fair), "as far as both agree");
+        for _ in 0..2 {
+            assert_eq!(shown_after(Some(Excellent)), Some(Fair));
+        }
+        assert_eq!(shown_after(Some(Poor)), Some(Fair), "the better row is broken");
+        for _ in 0..2 {
+            assert_eq!(shown_after(Some(Excellent)), Some(Fair));
+        }
+        assert_eq!(shown_after(Some(Good)), Some(Good));
     }
 }

@@ -1,24 +1,35 @@
 //! What the two sides tell each other about a call that is up (IM-Suite §4.5), and the once-a-second look at it.
 
 use crate::actor::Actor;
+use crate::attention::Change;
 use crate::measure;
 use crate::peer_task::PeerWork;
 use crate::snapshot::{ClientEvent, MediaMoment};
-use ahoy_call::{NetworkStats, Report, Signal, Toggle};
-use ahoy_peer::PeerStats;
+use ahoy_call::{CallId, LinkPath, NetworkStats, RefusalCode, Report, Signal, Toggle};
+use ahoy_peer::{NetworkPath, PeerStats};
 use std::time::{Duration, Instant};
 
 impl Actor {
     pub(crate) fn handle_live_time(&mut self, now: Instant) {
+        self.recover_devices(now);
         let interval = self.settings.stats_interval;
         let Some(live) = &mut self.live else { return };
         let due = live.handle_timeout(now, interval);
+        let muted = live.muted;
+        let noticed = live.session().map(|session| session.noticed(muted));
+        let attention = noticed.map(|noticed| live.attention.handle(now, noticed));
         let played = live.session().and_then(|session| session.take_first_played());
         if due.stats {
             live.order(PeerWork::Stats);
         }
         if due.report {
             self.send_report();
+        }
+        for change in attention.into_iter().flatten() {
+            match change {
+                Change::Show(code) => self.notice(code, ""),
+                Change::Hide(code) => self.dismiss(code),
+            }
         }
         if let Some(at) = played {
             self.tell(ClientEvent::Media {
@@ -54,6 +65,20 @@ impl Actor {
         }
     }
 
+    /// Says that the path is lost and a new one is looked for, if signaling still reaches the other side.
+    pub(crate) fn send_loss(&mut self, call: &CallId) {
+        let report = Report {
+            connected: false,
+            duration: None,
+            audio_quality: None,
+            video_quality: None,
+            network: None,
+            media: None,
+        };
+        let call = call.clone();
+        self.send_signal(Signal::Report { call, report });
+    }
+
     fn send_report(&mut self) {
         let Some(live) = &self.live else { return };
         if !live.connected {
@@ -78,6 +103,7 @@ impl Actor {
                     width: video.frame_width,
                     height: video.frame_height,
                 }),
+            path: live.peer_stats.transport.path.map(link_path),
         };
         let known = stats.transport.rtt.is_some();
         let report = Report {
@@ -95,9 +121,30 @@ impl Actor {
         self.send_signal(signal);
     }
 
+    /// The transport is lost and recovery runs: the other side is told at once, as far as the server carries it.
+    pub(crate) fn report_lost(&mut self) {
+        let Some(live) = &self.live else { return };
+        let report = Report {
+            connected: false,
+            duration: live.connected_at.and_then(|at| at.elapsed().ok()),
+            audio_quality: None,
+            video_quality: None,
+            network: None,
+            media: Some(live.media_state()),
+        };
+        let call = live.call.clone();
+        self.send_signal(Signal::Report { call, report });
+    }
+
     /// Keeps what the other side says of itself and wishes for.
     pub(crate) fn note_report(&mut self, signal: &Signal) {
         match signal {
+            Signal::Refused {
+                call: Some(call),
+                refusal,
+            } if refusal.code == RefusalCode::RateLimited => {
+                self.retry_after = refusal.retry_after.map(|after| (call.clone(), after))
+            }
             Signal::Offer(offer) => {
                 self.pending_limit = Some((offer.call.clone(), offer.constraints.clone()))
             }
@@ -112,6 +159,8 @@ impl Actor {
                 let Some(live) = self.live.as_mut().filter(|live| live.call == *call) else {
                     return;
                 };
+                live.their_words.audio.handle_word(report.audio_quality);
+                live.their_words.video.handle_word(report.video_quality);
                 if let Some(media) = report.media {
                     live.remote_media = media;
                     if let (Some(session), Some(video)) = (live.session(), media.video) {
@@ -132,5 +181,14 @@ impl Actor {
         {
             live.take_constraints(constraints);
         }
+    }
+}
+
+fn link_path(path: NetworkPath) -> LinkPath {
+    match path {
+        NetworkPath::Host => LinkPath::Host,
+        NetworkPath::ServerReflexive => LinkPath::ServerReflexive,
+        NetworkPath::PeerReflexive => LinkPath::PeerReflexive,
+        NetworkPath::Relay => LinkPath::Relay,
     }
 }

@@ -1,10 +1,12 @@
 //! What a client is told at its start. No globals, no environment: the shell or the command line fills this in.
 
 use ahoy_call::Resolution;
+use ahoy_media::audio::voice::VoiceSettings;
+use ahoy_media::codec::SoundCodec;
 use ahoy_media::spec::DeviceSpec;
 use ahoy_media::units::Bitrate;
 use ahoy_peer::IceServer;
-use ahoy_signaling::Secret;
+use ahoy_signaling::{Auth, Secret};
 use std::time::Duration;
 
 /// How a user proves who he is.
@@ -64,9 +66,17 @@ pub struct Settings {
     pub device_id: String,
     /// Plain `ws://` to other machines is allowed.
     pub insecure_server: bool,
+    /// How the token travels to the server.
+    pub auth: Auth,
     pub devices: DeviceChoice,
     pub limits: Limits,
+    /// In order of preference; the first is offered first.
+    pub audio_codecs: Vec<SoundCodec>,
+    /// What is done to the voice of a microphone in a room.
+    pub voice: VoiceSettings,
+    /// STUN and TURN servers of the user's own, used beside those that the server offers.
     pub ice_servers: Vec<IceServer>,
+    /// No other path than through a relay, and no other address told to anybody.
     pub relay_only: bool,
     /// Loopback addresses are candidates too: both sides may be on one machine.
     pub loopback: bool,

@@ -2,7 +2,8 @@
 
 use crate::stats::CallStats;
 use crate::verdict::{Telltale, Verdict};
-use ahoy_call::{CallEnd, CallId, CallState, Party, UserId};
+use ahoy_call::{CallEnd, CallId, CallState, LinkQuality, Party, UserId};
+use ahoy_media::audio::voice::VoiceSettings;
 use ahoy_media::device::DeviceKind;
 use ahoy_media::spec::DeviceSpec;
 use std::time::{Duration, Instant, SystemTime};
@@ -22,7 +23,14 @@ pub enum Command {
     Busy,
     HangUp,
     SetMuted(bool),
+    /// In a call of sound alone this makes it a call with pictures (IM-Suite §9, upgrade).
     SetCamera(bool),
+    /// Loses so many percent of the own voice packets on purpose until the end of the call (Echo test).
+    SetVoiceLoss(u8),
+    /// Cleans the voice otherwise, in this call and later ones.
+    SetVoice(VoiceSettings),
+    /// Looks for a new path of the live call at once.
+    RestartIce,
     /// Uses another microphone, speaker, camera or screen from now on.
     SetDevice(DeviceKind, DeviceSpec),
     /// Stops the ringing sound, not the call.
@@ -31,6 +39,13 @@ pub enum Command {
     RetryNow,
     DismissEnded,
     DismissNotice(u64),
+    /// Looks for users of the server by name; an empty text ends the search.
+    Search(String),
+    AddContact(UserId),
+    RemoveContact(UserId),
+    /// Lets no call of somebody arrive, and tells them of no presence.
+    Block(UserId),
+    Unblock(UserId),
 }
 
 /// A command that was not accepted. It never means that a call failed.
@@ -69,12 +84,14 @@ impl CommandRefused {
 pub struct Snapshot {
     pub server: ServerState,
     pub me: Option<Party>,
-    /// The other users of the server, in order of their ids.
+    /// The user's contacts and whoever else the server tells of, in order of their ids.
     pub people: Vec<Person>,
+    /// The search that goes on or was done last.
+    pub found: Option<Found>,
     pub call: Option<LiveCall>,
     /// The last call, until it is dismissed or another begins.
     pub ended: Option<EndedCall>,
-    /// Newest first, at most [`Snapshot::RECENT`].
+    /// Of this program and of the server's history; newest first, at most [`Snapshot::RECENT`].
     pub recent: Vec<RecentCall>,
     pub notices: Vec<Notice>,
 }
@@ -92,6 +109,8 @@ pub struct ServerState {
     pub problem: Option<Problem>,
     /// When the next attempt is made.
     pub retry_at: Option<Instant>,
+    /// The server shows no features (IM-Suite §13): a call does not outlive a lost connection to it.
+    pub basic_mode: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,8 +126,9 @@ pub enum Phase {
 /// What keeps the client from its server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Stable: `server_silent`, `token_wrong`, `token_expired`, `credentials_wrong`, `banned`, `certificate`,
-    /// `insecure_server`, `replaced`, `calls_unsupported`, `not_a_server`, `internal`.
+    /// Stable: `server_silent`, `server_restarting`, `server_fault`, `not_understood`, `rate_limited`, `token_wrong`,
+    /// `token_expired`, `credentials_wrong`, `second_factor`, `banned`, `certificate`, `insecure_server`, `replaced`,
+    /// `not_a_server`, `internal`.
     pub code: &'static str,
     /// Small print for support.
     pub detail: String,
@@ -120,6 +140,27 @@ pub struct Person {
     pub id: UserId,
     pub name: String,
     pub presence: Presence,
+    /// On the user's list of contacts.
+    pub contact: bool,
+    /// Calls of this person do not arrive.
+    pub blocked: bool,
+}
+
+/// What a search for users found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub keyword: String,
+    pub people: Vec<Person>,
+    pub state: SearchState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SearchState {
+    /// The server has not answered yet; `people` are those of the search before.
+    Searching,
+    Done,
+    /// The server did not answer, or cannot search.
+    Failed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,11 +189,20 @@ pub struct LiveCall {
     pub remote_muted: Option<bool>,
     /// Pictures of the other side arrive.
     pub remote_video: Option<bool>,
+    /// How well the other side gets the sound, in its own words; steady, as IM-Suite §4.5 shows them.
+    pub their_audio: Option<LinkQuality>,
+    /// The same of the picture.
+    pub their_video: Option<LinkQuality>,
     pub hears: Receipt,
     pub sees: Receipt,
     pub telltale: Telltale,
     pub verdict: Verdict,
     pub path: PathKind,
+    /// Six groups of five digits, the same on both sides unless somebody stands between them (IM-Suite §14); `None`
+    /// before the connection.
+    pub check_code: Option<String>,
+    /// Percent of the own voice packets that are lost on purpose.
+    pub voice_loss: u8,
     /// 0..1, what the other side sends.
     pub level_in: f32,
     /// 0..1, what the microphone hears.
@@ -200,19 +250,32 @@ pub struct EndedCall {
     pub outgoing: bool,
     pub video: bool,
     pub end: CallEnd,
+    /// When the server allows the next call, if it refused this one for their number.
+    pub retry_after: Option<Duration>,
 }
 
 #[derive(Debug, Clone)]
 pub struct RecentCall {
     pub ended: EndedCall,
     pub at: SystemTime,
+    pub source: RecentSource,
+}
+
+/// Who knows of a recent call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecentSource {
+    /// This program saw it.
+    Here,
+    /// The server's history has it, which does not say who hung up.
+    Server,
 }
 
 /// Something a person should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     pub id: u64,
-    /// Stable: `no_microphone`, `no_camera`, `no_speaker`, `microphone_busy`, `device_lost`, …
+    /// Stable: `talking_muted`, `microphone_silent`, `no_microphone`, `no_camera`, `no_speaker`, `microphone_busy`, `device_lost`, `device_moved`, …, and of the server:
+    /// `signaling_lost`, `call_unknown_to_server`, `basic_mode`, `contact_failed`.
     pub code: &'static str,
     pub detail: String,
 }

@@ -27,7 +27,11 @@ pub(crate) fn sound_of(ended: &EndedCall) -> Option<Sound> {
         EndCause::HungUp => Some(Sound::End),
         EndCause::Busy if ended.outgoing => Some(Sound::Busy),
         EndCause::Declined if ended.outgoing => Some(Sound::Declined),
-        EndCause::ConnectionLost | EndCause::ServerProblem | EndCause::MediaFailed => Some(Sound::Lost),
+        EndCause::ConnectionLost
+        | EndCause::ServerProblem
+        | EndCause::MediaFailed
+        | EndCause::RateLimited
+        | EndCause::CallsUnsupported => Some(Sound::Lost),
         EndCause::NoAnswer
         | EndCause::NotReachable
         | EndCause::NotPermitted

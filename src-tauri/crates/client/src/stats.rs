@@ -37,11 +37,15 @@ pub struct AudioIn {
     pub inserted_samples_for_deceleration: u64,
     pub removed_samples_for_acceleration: u64,
     pub fec_packets_received: u64,
+    /// Stretches of lost sound rebuilt from deep redundancy, 20 ms each at most.
+    pub dred_frames: u64,
     pub total_samples_received: u64,
     /// 0..1.
     pub audio_level: f32,
     /// Bits per second over the last interval.
     pub bitrate: u64,
+    /// The encoding name of RTP, once something came.
+    pub codec: Option<&'static str>,
 }
 
 /// Sent sound.
@@ -55,6 +59,8 @@ pub struct AudioOut {
     pub audio_level: f32,
     /// Fraction 0..1 that the encoder protects against.
     pub expected_loss: f64,
+    /// The encoding name of RTP.
+    pub codec: Option<&'static str>,
 }
 
 /// Received pictures.

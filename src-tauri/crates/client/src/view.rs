@@ -11,6 +11,7 @@ impl Snapshot {
             server: ServerState::connecting(url),
             me: None,
             people: Vec::new(),
+            found: None,
             call: None,
             ended: None,
             recent: Vec::new(),
@@ -26,6 +27,7 @@ impl ServerState {
             phase: Phase::Connecting,
             problem: None,
             retry_at: None,
+            basic_mode: false,
         }
     }
 }
@@ -53,11 +55,15 @@ impl Actor {
             camera: camera_state(live),
             remote_muted: live.remote_media.audio.map(|audio| audio == Toggle::Off),
             remote_video: session.map(|session| session.pictures_arrive()),
+            their_audio: live.their_words.audio.shown(),
+            their_video: live.their_words.video.shown(),
             hears: live.hears(),
             sees: live.sees(),
             telltale: live.verdict.telltale,
             verdict: live.verdict.clone(),
             path: path(live),
+            check_code: live.check_code.clone(),
+            voice_loss: live.voice_loss,
             level_in,
             level_out,
         })

@@ -4,11 +4,13 @@ use ahoy_call::{CallState, Party, UserId};
 use ahoy_client::{
     Client, ClientEvent, ClientHandle, Command, Credentials, DeviceChoice, Limits, Settings, echo,
 };
+use ahoy_media::audio::voice::VoiceSettings;
+use ahoy_media::codec::SoundCodec;
 use ahoy_media::spec::DeviceSpec;
 use ahoy_media::synthetic::devices::SyntheticDevices;
 use ahoy_media::units::Resolution;
 use ahoy_server::{Account, Server, ServerConfig};
-use ahoy_signaling::Secret;
+use ahoy_signaling::{Auth, Secret};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -26,6 +28,7 @@ fn settings(server: &Server) -> Settings {
         credentials: Credentials::Token(Secret::new(server.token_for(user(1)))),
         device_id: "test".to_owned(),
         insecure_server: false,
+        auth: Auth::Header,
         devices: DeviceChoice {
             microphone: DeviceSpec::Tone { hz: TONE_HZ },
             speaker: DeviceSpec::Probe,
@@ -38,6 +41,8 @@ fn settings(server: &Server) -> Settings {
             fall_back: false,
         },
         limits: Limits::default(),
+        audio_codecs: SoundCodec::ALL.to_vec(),
+        voice: VoiceSettings::default(),
         ice_servers: Vec::new(),
         relay_only: false,
         loopback: true,
@@ -133,15 +138,26 @@ async fn call_echo(
         let heard = devices.audio_probe().and_then(|probe| probe.interval().frequency);
         heard.is_some_and(|hz| hz.abs_diff(TONE_HZ) < 5)
     };
-    wait_for(events, "the own tone", |event| {
-        matches!(event, ClientEvent::Stats(_)) && own_tone(devices)
-    })
-    .await;
     wait_for(events, "the own picture", |event| {
         matches!(event, ClientEvent::Stats(_))
             && devices
                 .video_probe()
                 .is_some_and(|probe| probe.total().frames > 15)
+    })
+    .await;
+    client.command(Command::SetVoiceLoss(40)).await.expect("accepted");
+    wait_for(
+        events,
+        "the loss as the other side sees it",
+        |event| match event {
+            ClientEvent::Stats(stats) => stats.audio_out.expected_loss > 0.25,
+            _ => false,
+        },
+    )
+    .await;
+    // Ten seconds are recorded before they are played; holes of half the packets are mended well enough for a tone.
+    wait_for(events, "the own tone", |event| {
+        matches!(event, ClientEvent::Stats(_)) && own_tone(devices)
     })
     .await;
     client.command(Command::HangUp).await.expect("accepted");

@@ -1,0 +1,8 @@
+//! One client against servers of every kind, each played by a test: good, basic, echoing, hostile, forgetful.
+
+mod basic;
+mod calls;
+mod hostile;
+mod real;
+mod script;
+mod signed_in;
