@@ -1,10 +1,12 @@
 //! The command line, as the headless client's contract says it.
 
+use crate::serve::args::{ServeArgs, user_id};
+use crate::user::UserArgs;
 use ahoy_call::{Resolution, UserId};
+use ahoy_media::codec::SoundCodec;
 use ahoy_media::spec::DeviceSpec;
 use ahoy_peer::{Credential, IceServer};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::net::SocketAddr;
 
 /// Ahoy without a window: place and take calls, list devices, run the server.
 #[derive(Debug, Parser)]
@@ -27,6 +29,10 @@ pub enum Command {
     Devices,
     /// Runs the reference server until it is interrupted.
     Serve(ServeArgs),
+    /// Adds, bans, lists … the users of a server's database.
+    User(UserArgs),
+    /// Measures the reference server.
+    Bench(crate::bench::BenchArgs),
 }
 
 #[derive(Debug, Args)]
@@ -83,6 +89,9 @@ pub struct SessionArgs {
     /// and a password.
     #[arg(long, requires = "user")]
     pub password: Option<String>,
+    /// How the token travels: in the header alone, or after a refusal once more in the address.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub auth: AuthWay,
     /// Plain ws:// to other machines is allowed.
     #[arg(long)]
     pub insecure_ws: bool,
@@ -103,6 +112,9 @@ pub struct SessionArgs {
     /// One more STUN or TURN server: URL[,USER,PASS].
     #[arg(long, value_parser = ice_server)]
     pub ice_server: Vec<IceServer>,
+    /// Use only these sound codecs, the first one rather: opus, g722, pcmu, pcma.
+    #[arg(long)]
+    pub codec: Vec<SoundCodec>,
     /// Bits per second, all media together.
     #[arg(long, value_parser = clap::value_parser!(u64).range(8_000..))]
     pub max_bandwidth: Option<u64>,
@@ -121,41 +133,15 @@ pub struct SessionArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AuthWay {
+    Header,
+    Auto,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum IcePolicy {
     All,
     Relay,
-}
-
-#[derive(Debug, Args)]
-pub struct ServeArgs {
-    /// Where to listen; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:0")]
-    pub listen: SocketAddr,
-    /// A user: ID:NAME:PASSWORD.
-    #[arg(long, value_parser = account)]
-    pub user: Vec<UserEntry>,
-    /// Seconds a call rings before it ends as not answered, 10 to 120.
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(10..=120))]
-    pub ring_timeout: u64,
-}
-
-/// One `--user ID:NAME:PASSWORD`.
-#[derive(Clone)]
-pub struct UserEntry {
-    pub id: UserId,
-    pub name: String,
-    pub password: String,
-}
-
-impl std::fmt::Debug for UserEntry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}:…", self.id, self.name)
-    }
-}
-
-fn user_id(text: &str) -> Result<UserId, String> {
-    let number = text.parse().map_err(|_| format!("{text:?} is not a user id"))?;
-    UserId::new(number).map_err(|error| error.to_string())
 }
 
 fn device(text: &str) -> Result<DeviceSpec, String> {
@@ -204,19 +190,6 @@ fn ice_server(text: &str) -> Result<IceServer, String> {
         username: user.unwrap_or_default().to_owned(),
         credential: Credential::new(password.unwrap_or_default()),
     })
-}
-
-fn account(text: &str) -> Result<UserEntry, String> {
-    let mut parts = text.splitn(3, ':');
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(id), Some(name), Some(password)) if !name.is_empty() && !password.is_empty() => Ok(UserEntry {
-            id: user_id(id)?,
-            name: name.to_owned(),
-            password: password.to_owned(),
-        }),
-        // The text is not repeated: it may hold a password.
-        _ => Err("it is not ID:NAME:PASSWORD".to_owned()),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `call` and `listen`: one client, its events on stdout, commands from stdin.
 
-use crate::args::{AnswerMode, CallArgs, IcePolicy, ListenArgs, SessionArgs};
+use crate::args::{AnswerMode, AuthWay, CallArgs, IcePolicy, ListenArgs, SessionArgs};
 use crate::events;
 use crate::exit::Exit;
 use crate::interrupt;
@@ -11,9 +11,11 @@ use ahoy_client::{
     Client, ClientEvent, ClientHandle, Command, Credentials, DeviceChoice, EndedCall, Limits, Settings,
 };
 use ahoy_devices::SystemDevices;
+use ahoy_media::audio::voice::VoiceSettings;
+use ahoy_media::codec::SoundCodec;
 use ahoy_media::synthetic::devices::SyntheticDevices;
 use ahoy_media::units::Bitrate;
-use ahoy_signaling::Secret;
+use ahoy_signaling::{Auth, Secret};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,6 +80,9 @@ pub async fn listen(args: ListenArgs, output: Output) -> Exit {
                     };
                     return session.stop(exit).await;
                 }
+                if let Some(exit) = session.signed_out.take() {
+                    return session.stop(exit).await;
+                }
             }
             Step::Failed(exit) => return session.stop(exit).await,
             Step::Interrupted => return session.stop(Exit::Ok).await,
@@ -106,6 +111,8 @@ struct Session {
     in_call: bool,
     interrupted: bool,
     signed_in: bool,
+    /// The sign-in ended during a call, and how the program ends after it.
+    signed_out: Option<Exit>,
 }
 
 impl Session {
@@ -126,6 +133,7 @@ impl Session {
             in_call: false,
             interrupted: false,
             signed_in: false,
+            signed_out: None,
         }
     }
 
@@ -164,6 +172,11 @@ impl Session {
             ClientEvent::SignedIn { .. } => {
                 self.signed_in = true;
                 Some(Step::SignedIn)
+            }
+            // A call that goes on needs no server to its end.
+            ClientEvent::SignInFailed { problem } if self.in_call => {
+                self.signed_out = Some(Exit::not_signed_in(&problem));
+                None
             }
             ClientEvent::SignInFailed { problem } => Some(Step::Failed(Exit::not_signed_in(&problem))),
             // Before the first sign-in nobody waits for a server that is not there.
@@ -245,6 +258,10 @@ fn settings(args: SessionArgs) -> Settings {
         credentials,
         device_id: format!("cli-{}", std::process::id()),
         insecure_server: args.insecure_ws,
+        auth: match args.auth {
+            AuthWay::Header => Auth::Header,
+            AuthWay::Auto => Auth::Auto,
+        },
         devices: DeviceChoice {
             microphone: args.mic,
             speaker: args.speaker,
@@ -263,6 +280,12 @@ fn settings(args: SessionArgs) -> Settings {
             resolution: args.size.unwrap_or(defaults.resolution),
             frame_rate: args.fps.unwrap_or(defaults.frame_rate),
         },
+        audio_codecs: if args.codec.is_empty() {
+            SoundCodec::ALL.to_vec()
+        } else {
+            args.codec
+        },
+        voice: VoiceSettings::usual(),
         ice_servers: args.ice_server,
         relay_only: args.ice == IcePolicy::Relay,
         loopback: true,

@@ -43,6 +43,14 @@ impl Exit {
             }
             EndCause::NotReachable => Exit::NotTaken(format!("{peer} is not signed in")),
             EndCause::NotPermitted => Exit::NotTaken(format!("{peer} may not be called")),
+            EndCause::RateLimited => Exit::NotTaken(match ended.retry_after {
+                Some(after) => format!(
+                    "the server allows no further call for {} s",
+                    after.as_secs_f64().ceil()
+                ),
+                None => "the server allows no further call for a while".to_owned(),
+            }),
+            EndCause::CallsUnsupported => Exit::Failed("this server cannot do calls".to_owned()),
             EndCause::ConnectionLost => Exit::Failed("the connection was lost".to_owned()),
             EndCause::ServerProblem => Exit::Failed("the server ended the call".to_owned()),
             EndCause::MediaFailed => Exit::DeviceMissing("no microphone can be used".to_owned()),

@@ -1,14 +1,17 @@
 //! Ahoy without a window.
 
 mod args;
+mod bench;
 mod call;
 mod devices;
 mod events;
 mod exit;
 mod interrupt;
+mod open_files;
 mod output;
 mod serve;
 mod stdin;
+mod user;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -23,7 +26,7 @@ fn main() -> ExitCode {
         Err(error) if error.exit_code() == 0 => error.exit(),
         Err(error) => return Exit::Usage(first_line(&error.to_string())).report(),
     };
-    if let Err(error) = start_log(&cli.log) {
+    if let Err(error) = start_log(&cli.log, matches!(cli.command, Command::Serve(_))) {
         return Exit::Usage(error).report();
     }
     // Two libraries bring TLS; both use this provider.
@@ -46,7 +49,9 @@ fn main() -> ExitCode {
             Command::Call(args) => call::place(args, output).await,
             Command::Listen(args) => call::listen(args, output).await,
             Command::Serve(args) => serve::run(args, output).await,
+            Command::User(args) => user::run(args, output),
             Command::Devices => devices::run(output),
+            Command::Bench(args) => bench::run(args, output).await,
         }
     });
     // A blocking read of stdin would hold the runtime up.
@@ -62,13 +67,26 @@ fn first_line(text: &str) -> String {
     line.trim_start_matches("error: ").to_owned()
 }
 
-fn start_log(filter: &str) -> Result<(), String> {
-    let filter = filter
+/// Logs on stderr; those of a server are for programs to read: one JSON object a line.
+fn start_log(filter: &str, as_json: bool) -> Result<(), String> {
+    let filter = own(filter)
         .parse::<tracing_subscriber::EnvFilter>()
         .map_err(|error| format!("--log {filter}: {error}"))?;
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+        .with_writer(std::io::stderr);
+    if as_json {
+        log.json().flatten_event(true).init();
+    } else {
+        log.init();
+    }
     Ok(())
+}
+
+/// A level alone is for this program. Libraries that carry its requests would write down tokens from `debug` on.
+fn own(filter: &str) -> String {
+    match filter.to_ascii_lowercase().as_str() {
+        level @ ("debug" | "trace") => format!("info,ahoy={level}"),
+        _ => filter.to_owned(),
+    }
 }

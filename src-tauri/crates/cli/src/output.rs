@@ -36,6 +36,11 @@ impl Output {
     pub fn line(&self, event: &impl Serialize) {
         let mut text = serde_json::to_string(event).expect("events are maps with text keys");
         text.push('\n');
+        self.text(&text);
+    }
+
+    /// Prints text that is no event.
+    pub fn text(&self, text: &str) {
         let mut out = std::io::stdout().lock();
         if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
             std::process::exit(0);

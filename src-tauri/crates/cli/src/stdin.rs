@@ -43,11 +43,12 @@ fn parse(line: &str) -> Result<Command, String> {
         "mute" => Ok(Command::SetMuted(switch()?)),
         "video" => Ok(Command::SetCamera(switch()?)),
         "hangup" => Ok(Command::HangUp),
+        "restart" => Ok(Command::RestartIce),
         "mic" => Ok(Command::SetDevice(DeviceKind::Microphone, device()?)),
         "speaker" => Ok(Command::SetDevice(DeviceKind::Speaker, device()?)),
         "camera" => Ok(Command::SetDevice(DeviceKind::Camera, device()?)),
         _ => Err(format!(
-            "no command {word:?}: mute, video, hangup, mic, speaker or camera"
+            "no command {word:?}: mute, video, hangup, restart, mic, speaker or camera"
         )),
     }
 }
