@@ -2,6 +2,7 @@
 //! never "the call failed". State comes back as whole view models only.
 
 use crate::session::{SessionHandle, SignIn, problem};
+use crate::settings_file::StoredVoice;
 use crate::video_feed::VideoFeed;
 use crate::view_model::{ProblemView, VideoFeedAddress, ViewModel};
 use ahoy_call::{Party, UserId};
@@ -10,6 +11,11 @@ use tauri::State;
 
 type Accepted = Result<(), ProblemView>;
 
+fn user_of(id: &str) -> Result<UserId, ProblemView> {
+    let user = id.parse().ok().and_then(|number| UserId::new(number).ok());
+    user.ok_or_else(|| problem("user_not_found", &format!("{id} is not a user id")))
+}
+
 #[tauri::command]
 pub fn current(session: State<'_, SessionHandle>) -> ViewModel {
     session.views().borrow().as_ref().clone()
@@ -17,10 +23,7 @@ pub fn current(session: State<'_, SessionHandle>) -> ViewModel {
 
 #[tauri::command]
 pub async fn place_call(session: State<'_, SessionHandle>, to: String, video: bool) -> Accepted {
-    let user = to.parse().ok().and_then(|number| UserId::new(number).ok());
-    let Some(user) = user else {
-        return Err(problem("user_not_found", &format!("{to} is not a user id")));
-    };
+    let user = user_of(&to)?;
     session
         .command(Command::PlaceCall {
             to: Party::User(user),
@@ -55,6 +58,16 @@ pub async fn set_camera(session: State<'_, SessionHandle>, on: bool) -> Accepted
 }
 
 #[tauri::command]
+pub async fn set_voice_loss(session: State<'_, SessionHandle>, percent: u8) -> Accepted {
+    session.command(Command::SetVoiceLoss(percent)).await
+}
+
+#[tauri::command]
+pub async fn set_voice(session: State<'_, SessionHandle>, voice: StoredVoice) -> Accepted {
+    session.set_voice(voice).await
+}
+
+#[tauri::command]
 pub async fn silence(session: State<'_, SessionHandle>) -> Accepted {
     session.command(Command::Silence).await
 }
@@ -67,6 +80,23 @@ pub async fn dismiss_ended(session: State<'_, SessionHandle>) -> Accepted {
 #[tauri::command]
 pub async fn dismiss_notice(session: State<'_, SessionHandle>, id: u64) -> Accepted {
     session.command(Command::DismissNotice(id)).await
+}
+
+#[tauri::command]
+pub async fn search(session: State<'_, SessionHandle>, keyword: String) -> Accepted {
+    session.command(Command::Search(keyword)).await
+}
+
+#[tauri::command]
+pub async fn set_contact(session: State<'_, SessionHandle>, id: String, contact: bool) -> Accepted {
+    let user = user_of(&id)?;
+    session
+        .command(if contact {
+            Command::AddContact(user)
+        } else {
+            Command::RemoveContact(user)
+        })
+        .await
 }
 
 #[tauri::command]

@@ -8,10 +8,11 @@ pub use sign_in::SignIn;
 
 use crate::arguments::Arguments;
 use crate::embedded::{self, Embedded};
-use crate::settings_file::{SettingsFile, StoredSettings};
+use crate::settings_file::{SettingsFile, StoredSettings, StoredVoice};
 use crate::video_feed::PictureSlots;
 use crate::view_model::{self, Account, ProblemView, ServerPhase, ServerView, ViewModel};
 use ahoy_client::{Client, ClientHandle, Command, Credentials, Settings, Snapshot};
+use ahoy_media::codec::SoundCodec;
 use ahoy_media::device::Devices;
 use std::io::Write;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ const COUNTDOWN: Duration = Duration::from_secs(1);
 enum Wish {
     SignIn(SignIn, oneshot::Sender<Result<(), ProblemView>>),
     UseEmbedded(oneshot::Sender<Result<(), ProblemView>>),
+    SetVoice(StoredVoice, oneshot::Sender<Result<(), ProblemView>>),
     /// Hang up, sign out, let go of everything, end.
     Stop,
 }
@@ -73,6 +75,11 @@ impl SessionHandle {
         self.wish(Wish::UseEmbedded).await
     }
 
+    /// Cleans the voice otherwise, from now on and after the next start.
+    pub async fn set_voice(&self, voice: StoredVoice) -> Result<(), ProblemView> {
+        self.wish(|reply| Wish::SetVoice(voice, reply)).await
+    }
+
     async fn wish(
         &self,
         wish: impl FnOnce(oneshot::Sender<Result<(), ProblemView>>) -> Wish,
@@ -109,7 +116,7 @@ enum State {
         embedded: bool,
         problem: Option<ProblemView>,
     },
-    SignedIn(SignedIn),
+    SignedIn(Box<SignedIn>),
 }
 
 struct SignedIn {
@@ -169,6 +176,7 @@ impl Session {
                     // Answered also when the asker has gone: then there is nobody to tell.
                     Some(Wish::SignIn(sign_in, reply)) => { let _ = reply.send(self.sign_in(sign_in).await); }
                     Some(Wish::UseEmbedded(reply)) => { let _ = reply.send(self.use_embedded().await); }
+                    Some(Wish::SetVoice(voice, reply)) => { let _ = reply.send(self.set_voice(voice).await); }
                     Some(Wish::Stop) | None => break,
                 },
                 () = self.state.changed() => {}
@@ -216,6 +224,17 @@ impl Session {
         self.host().await
     }
 
+    async fn set_voice(&mut self, voice: StoredVoice) -> Result<(), ProblemView> {
+        self.settings.voice = voice;
+        self.save();
+        if let State::SignedIn(signed_in) = &self.state {
+            let command = Command::SetVoice(voice.into());
+            let set = signed_in.client.command(command).await;
+            set.map_err(|refused| problem(refused.code(), &refused.to_string()))?;
+        }
+        Ok(())
+    }
+
     async fn host(&mut self) -> Result<(), ProblemView> {
         let name = self.settings.display_name.clone().or_else(sign_in::system_user);
         // Only the second window of a pair sees it.
@@ -261,8 +280,11 @@ impl Session {
                 .clone()
                 .unwrap_or_else(crate::random::secret_word),
             insecure_server: false,
+            auth: ahoy_signaling::Auth::Auto,
             devices: sign_in::device_choice(&self.arguments, &self.settings),
             limits: ahoy_client::Limits::default(),
+            audio_codecs: SoundCodec::ALL.to_vec(),
+            voice: self.settings.voice.into(),
             ice_servers: Vec::new(),
             relay_only: false,
             auto_answer: false,
@@ -277,12 +299,12 @@ impl Session {
         });
         self.client.send_replace(Some(client.clone()));
         let snapshots = client.snapshots();
-        self.state = State::SignedIn(SignedIn {
+        self.state = State::SignedIn(Box::new(SignedIn {
             client,
             snapshots,
             account,
             embedded,
-        });
+        }));
     }
 
     async fn leave(&mut self) {
@@ -308,7 +330,11 @@ impl Session {
     }
 
     fn publish(&self) {
-        let view = self.state.view();
+        // The settings are known here alone.
+        let view = ViewModel {
+            voice: self.settings.voice,
+            ..self.state.view()
+        };
         self.views.send_if_modified(|published| {
             let changed = **published != view;
             if changed {
@@ -357,13 +383,16 @@ impl State {
                     state: ServerPhase::SignedOut,
                     problem: problem.clone(),
                     retry_in_s: None,
+                    basic_mode: false,
                 },
                 me: None,
                 people: Vec::new(),
+                found: None,
                 call: None,
                 ended: None,
                 recent: Vec::new(),
                 notices: Vec::new(),
+                voice: StoredVoice::default(),
             },
         }
     }

@@ -3,10 +3,12 @@
 //! It holds no secrets. A token lives in memory only, until the system's keychain keeps it; so a server other than the
 //! embedded one asks for the sign-in again after a restart.
 
+use ahoy_media::audio::voice::{NoiseSuppression, VoiceSettings};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use ts_rs::TS;
 
 /// The settings as the file has them. Fields that this version does not know are kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -26,8 +28,53 @@ pub struct StoredSettings {
     pub microphone: Option<String>,
     pub speaker: Option<String>,
     pub camera: Option<String>,
+    /// What is done to the voice.
+    pub voice: StoredVoice,
     #[serde(flatten)]
     pub unknown: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Everything is on at the first start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct StoredVoice {
+    pub echo_cancellation: bool,
+    pub noise_suppression: StoredSuppression,
+    pub auto_gain_control: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum StoredSuppression {
+    Off,
+    Normal,
+    Strong,
+}
+
+impl Default for StoredVoice {
+    fn default() -> Self {
+        Self {
+            echo_cancellation: true,
+            noise_suppression: StoredSuppression::Normal,
+            auto_gain_control: true,
+        }
+    }
+}
+
+impl From<StoredVoice> for VoiceSettings {
+    fn from(voice: StoredVoice) -> Self {
+        Self {
+            echo_cancellation: voice.echo_cancellation,
+            noise_suppression: match voice.noise_suppression {
+                StoredSuppression::Off => NoiseSuppression::Off,
+                StoredSuppression::Normal => NoiseSuppression::Normal,
+                StoredSuppression::Strong => NoiseSuppression::Strong,
+            },
+            auto_gain_control: voice.auto_gain_control,
+            // Rumble below the voice helps nobody.
+            high_pass: true,
+        }
+    }
 }
 
 /// Why the settings cannot be read or written.

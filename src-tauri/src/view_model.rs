@@ -7,6 +7,7 @@ mod from_snapshot;
 
 pub use from_snapshot::{Account, view_model};
 
+use crate::settings_file::StoredVoice;
 use serde::Serialize;
 use ts_rs::TS;
 
@@ -15,12 +16,17 @@ use ts_rs::TS;
 pub struct ViewModel {
     pub server: ServerView,
     pub me: Option<PersonView>,
+    /// Contacts, and whoever else the server tells of.
     pub people: Vec<PersonView>,
+    /// Other users of the server, while somebody is looked for.
+    pub found: Option<FoundView>,
     pub call: Option<CallView>,
     pub ended: Option<EndedView>,
     /// Newest first.
     pub recent: Vec<RecentView>,
     pub notices: Vec<NoticeView>,
+    /// What is done to the voice of the microphone.
+    pub voice: StoredVoice,
 }
 
 /// The way to the server.
@@ -33,6 +39,8 @@ pub struct ServerView {
     pub problem: Option<ProblemView>,
     /// Whole seconds until the next attempt.
     pub retry_in_s: Option<u32>,
+    /// The server can do the least: a call does not outlive a lost connection to it.
+    pub basic_mode: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
@@ -60,6 +68,24 @@ pub struct PersonView {
     pub presence: PresenceView,
     /// The built-in contact that sends back what it receives.
     pub echo: bool,
+    /// On the user's own list.
+    pub contact: bool,
+}
+
+/// A search for users of the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct FoundView {
+    pub keyword: String,
+    pub people: Vec<PersonView>,
+    pub state: SearchView,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum SearchView {
+    Searching,
+    Done,
+    Failed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
@@ -96,6 +122,10 @@ pub struct CallView {
     pub telltale: TelltaleView,
     pub verdict: VerdictView,
     pub path: PathView,
+    /// Six groups of five digits that both people can compare.
+    pub check_code: Option<String>,
+    /// Percent of the own voice that is lost on purpose, in the echo test.
+    pub voice_loss: u8,
     /// 0..1, what the other side sends.
     pub level_in: f32,
     /// 0..1, what the microphone hears.
@@ -207,6 +237,8 @@ pub struct EndedView {
     /// `None` = it was never answered.
     pub duration_s: Option<u32>,
     pub cause: String,
+    /// Whole seconds until the server allows another call, if it refused this one for their number.
+    pub retry_after_s: Option<u32>,
     pub detail: String,
 }
 

@@ -21,12 +21,35 @@ const SCREENS = [
   "ended",
 ];
 const MORE = [
+  ["people_search", "light", "en", "1200x800"],
+  ["people_search", "dark", "zh", "900x600"],
+  ["people_search", "light", "en", "420x720"],
+  ["people_basic", "light", "en", "900x600"],
+  ["call_server_away", "light", "en", "900x600"],
+  ["call_server_away", "light", "zh", "420x720"],
+  ["ended_rate_limited", "light", "en", "420x720"],
+  ["error_restarting", "dark", "en", "1200x800"],
   ["error_server", "light", "en", "900x600"],
   ["error_server", "dark", "zh", "420x720"],
   ["error_token", "light", "en", "420x720"],
   ["error_port", "dark", "en", "900x600"],
   ["people_offline", "light", "en", "1200x800"],
   ["people_offline", "light", "en", "420x720"],
+  ["call_echo", "light", "en", "1200x800"],
+  ["call_echo", "dark", "zh", "900x600"],
+  ["call_echo", "light", "en", "420x720"],
+  ["call_echo_audio", "light", "en", "900x600"],
+  ["call_echo_audio", "dark", "en", "1200x800"],
+  ["call_echo_audio", "light", "zh", "420x720"],
+  ["people_preferences", "light", "en", "1200x800"],
+  ["people_preferences", "dark", "zh", "900x600"],
+  ["people_preferences", "light", "en", "420x720"],
+  ["call_talking_muted", "light", "en", "1200x800"],
+  ["call_talking_muted", "light", "zh", "420x720"],
+  ["call_microphone_silent", "light", "en", "900x600"],
+  ["call_microphone_silent", "dark", "zh", "420x720"],
+  ["call_check", "light", "en", "1200x800"],
+  ["call_check", "light", "zh", "420x720"],
   ["call_weak", "light", "en", "420x720"],
   ["call_muted", "light", "en", "900x600"],
   ["call_no_devices", "light", "en", "900x600"],
@@ -40,6 +63,15 @@ const MORE = [
   ["first_start", "dark", "zh", "420x720"],
   ["people", "contrast", "en", "420x720"],
 ];
+
+/** What is pressed first. */
+const PRESSED = {
+  people_preferences: '[aria-haspopup="dialog"]',
+  call_check: '[aria-expanded="false"]',
+};
+
+/** What stands in the search field. */
+const TYPED = { people_search: "ma" };
 
 const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser"].find(
   (path) => path !== undefined && existsSync(path),
@@ -69,6 +101,8 @@ for (const [screen, theme, lang, size] of shots.filter(([screen]) => screen.incl
   page.on("pageerror", (error) => console.error(`${screen}: ${error.message}`));
   await page.goto(`${address}fixtures.html?${query}`);
   await page.waitForSelector("[data-screen]");
+  if (TYPED[screen] !== undefined) await page.fill('[data-control="search"]', TYPED[screen]);
+  if (PRESSED[screen] !== undefined) await page.click(PRESSED[screen]);
   // The same letters on every machine that has them.
   await page.addStyleTag({ content: ':root { --font: Inter, "Noto Sans CJK SC", system-ui, sans-serif; }' });
   // A canvas counts its pictures; the third one has its final size.

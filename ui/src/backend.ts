@@ -1,7 +1,7 @@
 // The way to the shell: one function per user intent, one subscription. Knows no screen and keeps no state.
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { ProblemView, ViewModel } from "./generated/bindings";
+import type { ProblemView, StoredVoice, ViewModel } from "./generated/bindings";
 import type { FeedSocket } from "./video/feed";
 
 /** What a person types to sign in: a token, or a name with a password. */
@@ -21,9 +21,16 @@ export interface Backend {
   hangUp(): Promise<void>;
   setMuted(muted: boolean): Promise<void>;
   setCamera(on: boolean): Promise<void>;
+  /** Cleans the own voice otherwise, now and after the next start. */
+  setVoice(voice: StoredVoice): Promise<void>;
+  /** Loses so many percent of the own voice on purpose, in the echo test. */
+  setVoiceLoss(percent: number): Promise<void>;
   silence(): Promise<void>;
   dismissEnded(): Promise<void>;
   dismissNotice(id: number): Promise<void>;
+  /** Looks for users of the server by name; an empty text ends the search. */
+  search(keyword: string): Promise<void>;
+  setContact(id: string, contact: boolean): Promise<void>;
   signIn(account: SignIn): Promise<void>;
   useEmbedded(): Promise<void>;
   retryNow(): Promise<void>;
@@ -54,9 +61,13 @@ export function tauriBackend(): Backend {
     hangUp: () => invoke("hang_up"),
     setMuted: (muted) => invoke("set_muted", { muted }),
     setCamera: (on) => invoke("set_camera", { on }),
+    setVoice: (voice) => invoke("set_voice", { voice }),
+    setVoiceLoss: (percent) => invoke("set_voice_loss", { percent }),
     silence: () => invoke("silence"),
     dismissEnded: () => invoke("dismiss_ended"),
     dismissNotice: (id) => invoke("dismiss_notice", { id }),
+    search: (keyword) => invoke("search", { keyword }),
+    setContact: (id, contact) => invoke("set_contact", { id, contact }),
     signIn: (account) => invoke("sign_in", { ...account }),
     useEmbedded: () => invoke("use_embedded"),
     retryNow: () => invoke("retry_now"),

@@ -1,9 +1,9 @@
 // The small pure decisions: the screen, the sign-in form, the directory, the notices, the corners, the roving focus.
 import { describe, expect, it } from "vitest";
 import { cornerAfterKey, cornerAt } from "./corner";
-import { dialled, matching } from "./directory";
+import { beyond, dialled, matching, worthSearching } from "./directory";
 import { nextIndex } from "./focus";
-import type { PersonView, ServerView } from "./generated/bindings";
+import type { FoundView, PersonView, ServerView } from "./generated/bindings";
 import { worstNotice } from "./notices";
 import { screenOf, type Screen } from "./screen";
 import { addressOf, fieldOf, startsWithForm } from "./sign_in";
@@ -11,10 +11,13 @@ import { fixture, FIXTURES } from "./testing/fixtures";
 
 const SCREENS: Record<(typeof FIXTURES)[number], Screen> = {
   people: "people",
+  people_search: "people",
+  people_basic: "people",
   empty: "people",
   first_start: "sign_in",
   starting: "starting",
   error_server: "trouble",
+  error_restarting: "trouble",
   people_offline: "people",
   error_token: "sign_in",
   error_port: "trouble",
@@ -29,10 +32,12 @@ const SCREENS: Record<(typeof FIXTURES)[number], Screen> = {
   call_no_picture: "call_video",
   call_no_devices: "call_video",
   call_reconnecting: "call_video",
+  call_server_away: "call_video",
   call_connecting: "call_video",
   call_audio: "call_audio",
   ended: "ended",
   ended_busy: "ended",
+  ended_rate_limited: "ended",
   ended_too_old: "ended",
 };
 
@@ -72,6 +77,7 @@ describe("the sign-in form", () => {
     state: "signed_out",
     problem: { code, detail: "" },
     retry_in_s: null,
+    basic_mode: false,
   });
 
   it("shows a problem at the field that solves it", () => {
@@ -91,9 +97,9 @@ describe("the sign-in form", () => {
 
 describe("the directory", () => {
   const people: PersonView[] = [
-    { id: "9000", name: "Echo", presence: "ready", echo: true },
-    { id: "5", name: "Tomás Rocha", presence: "ready", echo: false },
-    { id: "31", name: "陈伟", presence: "ready", echo: false },
+    { id: "9000", name: "Echo", presence: "ready", echo: true, contact: false },
+    { id: "5", name: "Tomás Rocha", presence: "ready", echo: false, contact: true },
+    { id: "31", name: "陈伟", presence: "ready", echo: false, contact: true },
   ];
   const ids = (typed: string): string[] => matching(people, typed).map((person) => person.id);
 
@@ -102,6 +108,19 @@ describe("the directory", () => {
     expect(ids("陈")).toEqual(["31"]);
     expect(ids("3")).toEqual(["31"]);
     expect(ids("")).toEqual(["5", "31", "9000"]);
+  });
+
+  it("shows whom the server found for what stands there, and nobody twice", () => {
+    const stranger: PersonView = { id: "77", name: "Tomasz", presence: "unknown", echo: false, contact: false };
+    const found: FoundView = { keyword: "tomas", people: [...people, stranger], state: "done" };
+    expect(beyond(people, found, " tomas ")).toEqual([stranger]);
+    expect(beyond(people, found, "toma")).toEqual([]);
+    expect(beyond(people, null, "tomas")).toEqual([]);
+  });
+
+  it("asks the server for names, not for ids and single letters", () => {
+    expect(["", "t", "42", " 42 "].filter(worthSearching)).toEqual([]);
+    expect(["to", "林", "maya 2"].every(worthSearching)).toBe(true);
   });
 
   it("dials ids of nobody in the list", () => {
@@ -118,6 +137,8 @@ it("the worst notice is shown, and of these the newest", () => {
   expect(worstNotice([notice(1, "no_microphone"), notice(2, "no_camera")])?.id).toBe(1);
   expect(worstNotice([notice(1, "no_microphone"), notice(2, "no_speaker")])?.id).toBe(2);
   expect(worstNotice([notice(4, "no_camera"), notice(3, "camera_busy")])?.id).toBe(4);
+  expect(worstNotice([notice(4, "basic_mode"), notice(3, "no_camera")])?.id).toBe(3);
+  expect(worstNotice([notice(4, "signaling_lost"), notice(5, "contact_failed")])?.id).toBe(4);
 });
 
 it("the own picture snaps to the nearest corner and follows the arrows", () => {

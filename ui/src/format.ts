@@ -60,3 +60,8 @@ function dayOf(ms: number): number {
 export function daysBetween(earlier: number, later: number): number {
   return Math.round((dayOf(later) - dayOf(earlier)) / 86_400_000);
 }
+
+/** Whole percent with a thin space, as both languages write it here. */
+export function percentText(percent: number): string {
+  return `${Math.round(percent)}\u2009%`;
+}

@@ -54,8 +54,9 @@ describe("in a call", () => {
     expect(intentOf(press("v", { ctrl: true }), talking)).toBeNull();
   });
 
-  it("an audio call has no camera to turn", () => {
-    expect(intentOf(press("v"), { ...talking, video: false })).toBeNull();
+  it("V in an audio call asks for pictures once it is connected", () => {
+    expect(intentOf(press("v"), { ...talking, video: false, state: "connecting" })).toBeNull();
+    expect(intentOf(press("v"), { ...talking, video: false })).toBe("toggle_camera");
   });
 });
 

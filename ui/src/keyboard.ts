@@ -42,8 +42,13 @@ export function intentOf(press: Key, call: Pick<CallView, "state" | "outgoing" |
   }
   if (press.key === "Escape") return isUnanswered(call) ? "cancel" : null;
   if (letter === "m") return "toggle_mute";
-  if (letter === "v") return call.video ? "toggle_camera" : null;
+  if (letter === "v") return mayShow(call) ? "toggle_camera" : null;
   return null;
+}
+
+/** Whether the own camera can be turned on: in an audio call it asks for a video call, once there is a connection. */
+export function mayShow(call: Pick<CallView, "state" | "video">): boolean {
+  return call.video || call.state === "connected";
 }
 
 /** Whether the other side has not answered yet, so that ending means cancelling. */

@@ -1,9 +1,13 @@
 // Which notice is shown when there are several: one at a time, the worst, and of these the newest. Pure.
 import type { NoticeView } from "./generated/bindings";
 
-/** What a missing device costs the call: sound more than a picture. */
+/** What only informs; nothing of a call is at stake. */
+const MILD = ["basic_mode", "contact_failed"];
+
+/** What it costs the call: the server least, a picture less than sound. */
 function weight(code: string): number {
-  return code.includes("camera") ? 0 : 1;
+  if (MILD.includes(code)) return 0;
+  return code.includes("camera") ? 1 : 2;
 }
 
 /** The notice to show, `null` when there is none. */

@@ -27,12 +27,12 @@ export function fieldOf(code: string, method: "token" | "password"): Field {
     case "token_expired":
       return method === "token" ? "proof" : "form";
     case "credentials_wrong":
+    case "second_factor":
       return method === "password" ? "proof" : "form";
     case "address_wrong":
     case "server_silent":
     case "certificate":
     case "insecure_server":
-    case "calls_unsupported":
     case "not_a_server":
       return "address";
     default:
@@ -42,7 +42,7 @@ export function fieldOf(code: string, method: "token" | "password"): Field {
 
 /** Whether the problem is solved in the form: another token, password or address. */
 export function solvedInForm(code: string): boolean {
-  return ["token_wrong", "token_expired", "credentials_wrong", "insecure_server"].includes(code);
+  return ["token_wrong", "token_expired", "credentials_wrong", "second_factor", "insecure_server"].includes(code);
 }
 
 /** Whether the screen opens with the form: a person who came this far must not choose the way again. */

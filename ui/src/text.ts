@@ -1,4 +1,5 @@
 // Codes to sentences for people, in the language of the moment. Knows no view model and no DOM.
+import { percentText } from "./format";
 import {
   END_CAUSES,
   known,
@@ -55,7 +56,7 @@ export function verdictText(
   verdict: { level: string; side: string; cause: string; loss_percent: number | null },
   name: string,
 ): string {
-  const loss = verdict.loss_percent === null ? null : `${Math.round(verdict.loss_percent)}\u2009%`;
+  const loss = verdict.loss_percent === null ? null : percentText(verdict.loss_percent);
   return texts.verdict[known(VERDICT_CAUSES, verdict.cause, generalCause(verdict))](name, loss);
 }
 

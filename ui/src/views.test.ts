@@ -46,6 +46,37 @@ describe("people", () => {
     expect(backend.asked).toEqual(["place_call 42 audio"]);
   });
 
+  it("beyond the list are looked for on the server, called and added", async () => {
+    vi.useFakeTimers();
+    const backend = await renderApp(viewOf("people_search"));
+    const search = screen.getByRole("textbox", { name: "Search or dial an id" });
+    await fireEvent.input(search, { target: { value: "m" } });
+    await vi.advanceTimersByTimeAsync(400);
+    expect(backend.asked, "one letter finds everybody").toEqual([]);
+    await fireEvent.input(search, { target: { value: "ma" } });
+    await vi.advanceTimersByTimeAsync(299);
+    expect(backend.asked).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(backend.asked).toEqual(["search ma"]);
+    const others = within(screen.getByRole("list", { name: "Others on this server" }));
+    expect(others.getAllByRole("listitem")).toHaveLength(2);
+    await fireEvent.click(others.getByRole("button", { name: "Call Mara Okafor" }));
+    await fireEvent.click(others.getByRole("button", { name: "Add Martin Haas to your people" }));
+    await fireEvent.click(screen.getByRole("button", { name: "Remove Maya Lindqvist from your people" }));
+    await fireEvent.input(search, { target: { value: "" } });
+    await vi.advanceTimersByTimeAsync(300);
+    expect(backend.asked.slice(1)).toEqual(["place_call 31 audio", "set_contact 44 true", "set_contact 2 false", "search "]);
+    expect(screen.queryByRole("button", { name: /your people/ })).toBeNull();
+    vi.useRealTimers();
+  });
+
+  it("are told what a server without features means, and may put it away", async () => {
+    const backend = await renderApp(viewOf("people_basic"));
+    expect(screen.getByText("This server can do the least")).toBeDefined();
+    await fireEvent.click(screen.getByRole("button", { name: "Dismiss" }));
+    expect(backend.asked).toEqual(["dismiss_notice 1"]);
+  });
+
   it("cannot be called while the server is away", async () => {
     const backend = await renderApp(viewOf("people_offline"));
     expect(screen.getByRole("button", { name: "Call Maya Lindqvist" })).toHaveProperty("disabled", true);
@@ -129,6 +160,46 @@ describe("in a video call", () => {
     expect(screen.getByText("You are muted")).toBeDefined();
   });
 
+  it("the echo test says how it goes and loses as much as is asked", async () => {
+    const backend = await renderApp(viewOf("call_echo"));
+    expect(screen.getByText(/After the two notes, speak/)).toBeDefined();
+    const slider = screen.getByRole("slider", { name: /Simulated packet loss/ });
+    expect(slider.getAttribute("aria-valuetext")).toBe("20\u2009%");
+    await fireEvent.input(slider, { target: { value: "35" } });
+    await settle();
+    expect(backend.asked).toEqual(["set_voice_loss 35"]);
+    expect(slider.getAttribute("aria-valuetext")).toBe("35\u2009%");
+  });
+
+  it("who talks while muted is told, and unmutes with one press", async () => {
+    const backend = await renderApp(viewOf("call_talking_muted"));
+    const notice = document.querySelector('[data-notice="talking_muted"]');
+    expect(notice?.getAttribute("role")).toBe("status");
+    await fireEvent.click(screen.getByRole("button", { name: "Unmute" }));
+    expect(backend.asked).toEqual(["set_muted false"]);
+  });
+
+  it("a silent microphone is told with the likely cause", async () => {
+    await renderApp(viewOf("call_microphone_silent"));
+    expect(screen.getByText("Your microphone is silent")).toBeDefined();
+    expect(screen.getByText(/Its own mute button may be on/)).toBeDefined();
+  });
+
+  it("each switch of the voice changes itself alone", async () => {
+    const backend = await renderApp(viewOf("people"));
+    await fireEvent.click(screen.getByRole("button", { name: "Preferences" }));
+    await fireEvent.click(screen.getByRole("radio", { name: "All" }));
+    await settle();
+    await fireEvent.click(screen.getByRole("checkbox", { name: "Cancel echo" }));
+    await settle();
+    expect(backend.asked).toEqual(["set_voice strong true true", "set_voice strong false true"]);
+  });
+
+  it("nobody else is told of the echo test", async () => {
+    await renderApp(viewOf("call_video"));
+    expect(document.querySelector('[data-region="echo"]')).toBeNull();
+  });
+
   it("a weak link has words and one thing to do", async () => {
     const backend = await renderApp(viewOf("call_weak"));
     expect(screen.getByText(/Your Wi-Fi loses 12\s%/)).toBeDefined();
@@ -153,15 +224,22 @@ describe("in a video call", () => {
     expect(backend.asked).toEqual(["hang_up"]);
   });
 
+  it("a server that is away ends nothing and can be tried at once", async () => {
+    const backend = await renderApp(viewOf("call_server_away"));
+    expect(screen.getByText("The server is away, the call goes on")).toBeDefined();
+    await fireEvent.click(screen.getByRole("button", { name: "Try now" }));
+    expect(backend.asked).toEqual(["retry_now"]);
+  });
+
   it("a side without a camera is named", async () => {
     await renderApp(viewOf("call_no_picture"));
     expect(screen.getByText("Maya shows no picture")).toBeDefined();
   });
 });
 
-it("an audio call has no camera control and says who hears whom", async () => {
+it("an audio call can become one with pictures and says who hears whom", async () => {
   await renderApp(viewOf("call_audio"));
-  expect(buttons()).toEqual(["Mute (M)", "Hang up (Ctrl+Shift+H)"]);
+  expect(buttons()).toEqual(["Direct, encrypted. Check code", "Mute (M)", "Start camera (V)", "Hang up (Ctrl+Shift+H)"]);
   expect(screen.getByText("Maya hears you")).toBeDefined();
   expect(screen.getByText("Speaking")).toBeDefined();
 });
@@ -176,6 +254,12 @@ describe("an ended call", () => {
     await fireEvent.click(again);
     await fireEvent.click(screen.getByRole("button", { name: "Close" }));
     expect(backend.asked).toEqual(["place_call 5 video", "dismiss_ended"]);
+  });
+
+  it("that the server did not take says when the next one is taken", async () => {
+    await renderApp(viewOf("ended_rate_limited"));
+    expect(screen.getByRole("heading", { name: "Too many calls in a short time" })).toBeDefined();
+    expect(screen.getByText(/Possible again in 42 s\./)).toBeDefined();
   });
 
   it("with an old app says what to do", async () => {
@@ -205,5 +289,19 @@ describe("trouble with the server", () => {
     await settle();
     expect(screen.getByText("Another program uses the built-in server's port")).toBeDefined();
     expect(screen.queryByRole("button", { name: "Use the built-in server" })).toBeNull();
+  });
+});
+
+describe("the check code", () => {
+  it("stands behind the way of the call, in groups, and Escape closes it without ending the call", async () => {
+    const backend = await renderApp(viewOf("call_video"));
+    const way = screen.getByRole("button", { name: "direct. Check code" });
+    await fireEvent.click(way);
+    const code = screen.getByRole("dialog", { name: "Check code" });
+    expect(within(code).getAllByText(/^\d{5}$/u)).toHaveLength(6);
+    await fireEvent.keyDown(way, { key: "Escape" });
+    expect(screen.queryByRole("dialog", { name: "Check code" })).toBeNull();
+    expect(document.activeElement).toBe(way);
+    expect(backend.asked).toEqual([]);
   });
 });

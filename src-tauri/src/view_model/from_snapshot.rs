@@ -1,14 +1,16 @@
 //! The client's snapshot in the words of the page.
 
 use super::{
-    CallPhase, CallView, CameraView, EndedView, HearsView, LevelView, MicrophoneView, NoticeView, Part,
-    PathView, PersonView, PresenceView, ProblemView, RecentView, SeesView, ServerPhase, ServerView, SideView,
-    TelltaleView, VerdictView, ViewModel,
+    CallPhase, CallView, CameraView, EndedView, FoundView, HearsView, LevelView, MicrophoneView, NoticeView,
+    Part, PathView, PersonView, PresenceView, ProblemView, RecentView, SearchView, SeesView, ServerPhase,
+    ServerView, SideView, TelltaleView, VerdictView, ViewModel,
 };
+use crate::settings_file::StoredVoice;
 use ahoy_call::{CallEnd, CallState, EndCause, Party, UserId};
 use ahoy_client::verdict::{Level, Part as ClientPart, Side, Telltale, Verdict};
 use ahoy_client::{
-    CameraState, EndedCall, LiveCall, MicrophoneState, PathKind, Person, Phase, Presence, Receipt, Snapshot,
+    CameraState, EndedCall, LiveCall, MicrophoneState, PathKind, Person, Phase, Presence, Receipt,
+    RecentCall, RecentSource, SearchState, Snapshot,
 };
 use std::time::{Duration, Instant, SystemTime};
 
@@ -46,6 +48,7 @@ pub fn view_model(snapshot: &Snapshot, account: &Account, now: Instant) -> ViewM
                 .server
                 .retry_at
                 .map(|at| seconds_up(at.saturating_duration_since(now))),
+            basic_mode: snapshot.server.basic_mode,
         },
         me: snapshot.me.as_ref().map(|me| PersonView {
             id: me.to_string(),
@@ -56,35 +59,28 @@ pub fn view_model(snapshot: &Snapshot, account: &Account, now: Instant) -> ViewM
                 PresenceView::Ready
             },
             echo: false,
+            contact: false,
         }),
         people: snapshot
             .people
             .iter()
             .map(|person| named.person(person))
             .collect(),
+        found: snapshot.found.as_ref().map(|found| FoundView {
+            keyword: found.keyword.clone(),
+            people: found.people.iter().map(|person| named.person(person)).collect(),
+            state: match found.state {
+                SearchState::Searching => SearchView::Searching,
+                SearchState::Done => SearchView::Done,
+                SearchState::Failed => SearchView::Failed,
+            },
+        }),
         call: snapshot.call.as_ref().map(|call| call_view(call, &named)),
         ended: snapshot.ended.as_ref().map(|ended| ended_view(ended, &named)),
         recent: snapshot
             .recent
             .iter()
-            .map(|recent| {
-                let EndedView {
-                    peer,
-                    video,
-                    outgoing,
-                    duration_s,
-                    cause,
-                    detail: _,
-                } = ended_view(&recent.ended, &named);
-                RecentView {
-                    peer,
-                    outgoing,
-                    video,
-                    cause,
-                    duration_s,
-                    at_ms: unix_ms(recent.at),
-                }
-            })
+            .map(|recent| recent_view(recent, &named))
             .collect(),
         notices: snapshot
             .notices
@@ -95,6 +91,7 @@ pub fn view_model(snapshot: &Snapshot, account: &Account, now: Instant) -> ViewM
                 detail: notice.detail.clone(),
             })
             .collect(),
+        voice: StoredVoice::default(),
     }
 }
 
@@ -116,6 +113,7 @@ impl Named<'_> {
                 Presence::Unknown => PresenceView::Unknown,
             },
             echo: self.account.echo == Some(person.id),
+            contact: person.contact,
         }
     }
 
@@ -128,6 +126,7 @@ impl Named<'_> {
                 name: name.map_or_else(|| party.to_string(), str::to_owned),
                 presence: PresenceView::Unknown,
                 echo: self.account.echo.is_some_and(|echo| *party == Party::User(echo)),
+                contact: false,
             },
         }
     }
@@ -176,11 +175,13 @@ fn call_view(call: &LiveCall, named: &Named<'_>) -> CallView {
         },
         telltale: telltale_view(call.telltale),
         verdict: verdict_view(&call.verdict),
+        check_code: call.check_code.clone(),
         path: match call.path {
             PathKind::Direct => PathView::Direct,
             PathKind::Relay => PathView::Relay,
             PathKind::Unknown => PathView::Unknown,
         },
+        voice_loss: call.voice_loss,
         level_in: call.level_in,
         level_out: call.level_out,
     }
@@ -230,10 +231,28 @@ fn ended_view(ended: &EndedCall, named: &Named<'_>) -> EndedView {
             .answered
             .then(|| u32::try_from(ended.end.duration.as_secs()).unwrap_or(u32::MAX)),
         cause: cause(&ended.end, ended.outgoing).to_owned(),
+        retry_after_s: ended.retry_after.map(seconds_up),
         detail: match &ended.end.detail {
             Some(detail) => format!("{} ({})", ended.end.reason.as_str(), detail.as_str()),
             None => ended.end.reason.as_str().to_owned(),
         },
+    }
+}
+
+fn recent_view(recent: &RecentCall, named: &Named<'_>) -> RecentView {
+    let ended = ended_view(&recent.ended, named);
+    // The server's history does not say who hung up.
+    let cause = match (recent.source, recent.ended.end.cause) {
+        (RecentSource::Server, EndCause::HungUp) => "ended".to_owned(),
+        _ => ended.cause,
+    };
+    RecentView {
+        peer: ended.peer,
+        outgoing: ended.outgoing,
+        video: ended.video,
+        cause,
+        duration_s: ended.duration_s,
+        at_ms: unix_ms(recent.at),
     }
 }
 
@@ -254,6 +273,8 @@ fn cause(end: &CallEnd, outgoing: bool) -> &'static str {
         (EndCause::AnsweredElsewhere, _) => "answered_elsewhere",
         (EndCause::NotReachable, _) => "not_reachable",
         (EndCause::NotPermitted, _) => "not_permitted",
+        (EndCause::RateLimited, _) => "rate_limited",
+        (EndCause::CallsUnsupported, _) => "calls_unsupported",
         (EndCause::ConnectionLost, _) => "connection_lost",
         (EndCause::ServerProblem, _) => "server_problem",
         (EndCause::MediaFailed, _) => "media_failed",
@@ -278,7 +299,7 @@ fn seconds_up(left: Duration) -> u32 {
 mod tests {
     use super::*;
     use ahoy_call::{CallId, EndDetail, EndReason};
-    use ahoy_client::{Problem, RecentCall, ServerState};
+    use ahoy_client::{Problem, ServerState};
 
     const ECHO: u64 = 9000;
 
@@ -299,6 +320,8 @@ mod tests {
             id: user(id),
             name: name.into(),
             presence: Presence::Ready,
+            contact: true,
+            blocked: false,
         };
         Snapshot {
             server: ServerState {
@@ -306,9 +329,11 @@ mod tests {
                 phase: Phase::Ready,
                 problem: None,
                 retry_at: None,
+                basic_mode: false,
             },
             me: Some(Party::User(user(1))),
             people: vec![person(2, "Theo"), person(ECHO, "Echo")],
+            found: None,
             call: None,
             ended: None,
             recent: Vec::new(),
@@ -323,6 +348,7 @@ mod tests {
             peer_name: name.map(str::to_owned),
             outgoing: true,
             video: false,
+            retry_after: None,
             end: CallEnd {
                 cause,
                 reason: EndReason::NetworkError,
@@ -368,6 +394,7 @@ mod tests {
         let recent = |peer, name| RecentCall {
             ended: ended(peer, name, EndCause::NoAnswer, true, false),
             at,
+            source: RecentSource::Here,
         };
         snapshot.recent = vec![recent(56, None), recent(2, Some("old name"))];
         let view = shown(&snapshot);
@@ -404,6 +431,23 @@ mod tests {
         assert_eq!(word(EndCause::Busy, true, false), "declined_by_us");
         assert_eq!(word(EndCause::Busy, true, true), "not_placed");
         assert_eq!(word(EndCause::IncompatibleOffer, false, true), "too_old");
+    }
+
+    #[test]
+    fn a_call_of_the_servers_history_does_not_say_who_hung_up() {
+        let mut snapshot = snapshot();
+        let recent = |source| RecentCall {
+            ended: ended(2, None, EndCause::HungUp, false, true),
+            at: SystemTime::UNIX_EPOCH,
+            source,
+        };
+        snapshot.recent = vec![recent(RecentSource::Here), recent(RecentSource::Server)];
+        let causes: Vec<String> = shown(&snapshot)
+            .recent
+            .into_iter()
+            .map(|call| call.cause)
+            .collect();
+        assert_eq!(causes, ["hung_up_by_them", "ended"]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::settings_file::StoredSuppression;
 use std::path::Path;
 
 /// The page's copy of these types, in the order in which they stand above.
@@ -10,6 +11,8 @@ fn bindings() -> String {
         ServerPhase::decl(&config),
         ProblemView::decl(&config),
         PersonView::decl(&config),
+        FoundView::decl(&config),
+        SearchView::decl(&config),
         PresenceView::decl(&config),
         CallView::decl(&config),
         CallPhase::decl(&config),
@@ -26,6 +29,8 @@ fn bindings() -> String {
         EndedView::decl(&config),
         RecentView::decl(&config),
         NoticeView::decl(&config),
+        StoredVoice::decl(&config),
+        StoredSuppression::decl(&config),
         VideoFeedAddress::decl(&config),
     ];
     let mut text = String::from(

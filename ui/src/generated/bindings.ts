@@ -1,11 +1,23 @@
 // The shapes that the shell sends and takes, generated from src-tauri/src/view_model.rs. Not edited by hand:
 // AHOY_WRITE_BINDINGS=1 cargo test -p ahoy bindings
 
-export type ViewModel = { server: ServerView, me: PersonView | null, people: Array<PersonView>, call: CallView | null, ended: EndedView | null, 
+export type ViewModel = { server: ServerView, me: PersonView | null, 
+/**
+ * Contacts, and whoever else the server tells of.
+ */
+people: Array<PersonView>, 
+/**
+ * Other users of the server, while somebody is looked for.
+ */
+found: FoundView | null, call: CallView | null, ended: EndedView | null, 
 /**
  * Newest first.
  */
-recent: Array<RecentView>, notices: Array<NoticeView>, };
+recent: Array<RecentView>, notices: Array<NoticeView>, 
+/**
+ * What is done to the voice of the microphone.
+ */
+voice: StoredVoice, };
 
 export type ServerView = { url: string, 
 /**
@@ -15,7 +27,11 @@ embedded: boolean, state: ServerPhase, problem: ProblemView | null,
 /**
  * Whole seconds until the next attempt.
  */
-retry_in_s: number | null, };
+retry_in_s: number | null, 
+/**
+ * The server can do the least: a call does not outlive a lost connection to it.
+ */
+basic_mode: boolean, };
 
 export type ServerPhase = "signed_out" | "connecting" | "ready" | "offline";
 
@@ -29,7 +45,15 @@ id: string, name: string, presence: PresenceView,
 /**
  * The built-in contact that sends back what it receives.
  */
-echo: boolean, };
+echo: boolean, 
+/**
+ * On the user's own list.
+ */
+contact: boolean, };
+
+export type FoundView = { keyword: string, people: Array<PersonView>, state: SearchView, };
+
+export type SearchView = "searching" | "done" | "failed";
 
 export type PresenceView = "ready" | "in_call" | "offline" | "unknown";
 
@@ -50,6 +74,14 @@ remote_muted: boolean | null,
  * Pictures of the other side arrive.
  */
 remote_video: boolean | null, hears: HearsView, sees: SeesView, telltale: TelltaleView, verdict: VerdictView, path: PathView, 
+/**
+ * Six groups of five digits that both people can compare.
+ */
+check_code: string | null, 
+/**
+ * Percent of the own voice that is lost on purpose, in the echo test.
+ */
+voice_loss: number, 
 /**
  * 0..1, what the other side sends.
  */
@@ -85,7 +117,11 @@ export type EndedView = { peer: PersonView, video: boolean, outgoing: boolean,
 /**
  * `None` = it was never answered.
  */
-duration_s: number | null, cause: string, detail: string, };
+duration_s: number | null, cause: string, 
+/**
+ * Whole seconds until the server allows another call, if it refused this one for their number.
+ */
+retry_after_s: number | null, detail: string, };
 
 export type RecentView = { peer: PersonView, outgoing: boolean, video: boolean, cause: string, duration_s: number | null, 
 /**
@@ -98,5 +134,9 @@ export type NoticeView = {
  * Counted from 1 by the client; far below 2^53.
  */
 id: number, code: string, detail: string, };
+
+export type StoredVoice = { echo_cancellation: boolean, noise_suppression: StoredSuppression, auto_gain_control: boolean, };
+
+export type StoredSuppression = "off" | "normal" | "strong";
 
 export type VideoFeedAddress = { url: string, token: string, };

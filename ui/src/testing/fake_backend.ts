@@ -1,7 +1,7 @@
 // A shell without a shell: shows one view model, answers every command by changing it the way the real one would, and
 // writes down what it was asked. Not part of the shipped page.
 import type { Backend } from "../backend";
-import type { ViewModel } from "../generated/bindings";
+import type { StoredVoice, ViewModel } from "../generated/bindings";
 import type { FeedSocket } from "../video/feed";
 import { FakePictures } from "./fake_pictures";
 
@@ -56,6 +56,15 @@ export class FakeBackend implements Backend {
     return this.take(`set_camera ${on}`, this.inCall({ camera_on: on, camera: on ? "ok" : "off" }));
   }
 
+  setVoice(voice: StoredVoice): Promise<void> {
+    const words = [voice.noise_suppression, voice.echo_cancellation, voice.auto_gain_control];
+    return this.take(`set_voice ${words.join(" ")}`, { voice });
+  }
+
+  setVoiceLoss(percent: number): Promise<void> {
+    return this.take(`set_voice_loss ${percent}`, this.inCall({ voice_loss: percent }));
+  }
+
   silence(): Promise<void> {
     return this.take("silence");
   }
@@ -66,6 +75,14 @@ export class FakeBackend implements Backend {
 
   dismissNotice(id: number): Promise<void> {
     return this.take(`dismiss_notice ${id}`, { notices: this.view.notices.filter((notice) => notice.id !== id) });
+  }
+
+  search(keyword: string): Promise<void> {
+    return this.take(`search ${keyword}`);
+  }
+
+  setContact(id: string, contact: boolean): Promise<void> {
+    return this.take(`set_contact ${id} ${contact}`);
   }
 
   signIn(account: { server: string; token: string | null; user: string | null; password: string | null }): Promise<void> {

@@ -1,7 +1,7 @@
 // One view model for every screen, by name. Times are relative to `now`, so that a picture of a screen is always young.
 import type { CallView, EndedView, PersonView, RecentView, ServerView, ViewModel } from "../generated/bindings";
 
-type Names = { maya: string; chen: string; aiko: string; tomas: string; priya: string; joe: string };
+type Names = { maya: string; chen: string; aiko: string; tomas: string; priya: string; joe: string; mara: string; martin: string };
 
 const LATIN: Names = {
   maya: "Maya Lindqvist",
@@ -10,11 +10,13 @@ const LATIN: Names = {
   tomas: "Tomás Rocha",
   priya: "Priya Nair",
   joe: "Grandpa Joe",
+  mara: "Mara Okafor",
+  martin: "Martin Haas",
 };
-const CHINESE: Names = { maya: "林雅", chen: "陈伟", aiko: "森爱子", tomas: "罗明", priya: "倪丽雅", joe: "外公" };
+const CHINESE: Names = { maya: "林雅", chen: "陈伟", aiko: "森爱子", tomas: "罗明", priya: "倪丽雅", joe: "外公", mara: "马岚", martin: "马丁" };
 
 function person(id: string, name: string, presence: PersonView["presence"] = "ready", echo = false): PersonView {
-  return { id, name, presence, echo };
+  return { id, name, presence, echo, contact: !echo };
 }
 
 const READY: ServerView = {
@@ -23,6 +25,7 @@ const READY: ServerView = {
   state: "ready",
   problem: null,
   retry_in_s: null,
+  basic_mode: false,
 };
 
 function trouble(code: string, detail: string, change: Partial<ServerView> = {}): ServerView {
@@ -47,10 +50,12 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
       person("7", names.joe, "offline"),
       echo,
     ],
+    found: null,
     call: null,
     ended: null,
     recent: recentCalls(names, now),
     notices: [],
+    voice: { echo_cancellation: true, noise_suppression: "normal", auto_gain_control: true },
   };
   const signedOut: ViewModel = {
     ...people,
@@ -84,6 +89,8 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     telltale: { you: "unknown", line: "unknown", them: "unknown" },
     verdict: { level: "unknown", side: "none", cause: "measuring", loss_percent: null },
     path: "unknown",
+    check_code: null,
+    voice_loss: 0,
     level_in: 0,
     level_out: 0,
   };
@@ -99,6 +106,7 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     telltale: { you: "ok", line: "ok", them: "ok" },
     verdict: { level: "good", side: "none", cause: "fine", loss_percent: 0 },
     path: "direct",
+    check_code: "47110 08154 90210 31337 00042 86420",
     level_in: 0.6,
     level_out: 0.1,
   };
@@ -108,6 +116,7 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     outgoing: true,
     duration_s: 412,
     cause: "connection_lost",
+    retry_after_s: null,
     detail: "ice disconnected · 30 s",
   };
   const inCall = (change: Partial<CallView>, more: Partial<ViewModel> = {}): ViewModel => ({
@@ -118,6 +127,24 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
   const unseen: Partial<ViewModel> = { me: null, people: [], recent: [] };
   const all: Record<string, () => ViewModel> = {
     people: () => people,
+    people_search: () => ({
+      ...people,
+      found: {
+        keyword: "ma",
+        people: [maya, { ...person("31", names.mara), contact: false }, { ...person("44", names.martin, "offline"), contact: false }],
+        state: "done",
+      },
+    }),
+    people_basic: () => ({
+      ...people,
+      server: { ...READY, basic_mode: true },
+      notices: [{ id: 1, code: "basic_mode", detail: "the server shows no features" }],
+    }),
+    error_restarting: () => ({
+      ...people,
+      ...unseen,
+      server: trouble("server_restarting", "server closed the connection with code 1012", { retry_in_s: 2 }),
+    }),
     empty: () => empty,
     first_start: () => signedOut,
     starting: () => ({ ...people, ...unseen, server: { ...READY, state: "connecting" } }),
@@ -149,6 +176,15 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
       call: { ...ring, outgoing: false, video: false, state: "ringing_in", camera_on: false, camera: "off" },
     }),
     call_video: () => inCall({}),
+    call_echo: () => inCall({ peer: echo, voice_loss: 20, check_code: null }),
+    call_echo_audio: () =>
+      inCall({ peer: echo, video: false, camera_on: false, camera: "off", voice_loss: 0, check_code: null }),
+    people_preferences: () => people,
+    call_check: () => inCall({}),
+    call_talking_muted: () =>
+      inCall({ muted: true }, { notices: [{ id: 1, code: "talking_muted", detail: "" }] }),
+    call_microphone_silent: () =>
+      inCall({ video: false, camera_on: false, camera: "off", hears: "no" }, { notices: [{ id: 1, code: "microphone_silent", detail: "" }] }),
     call_weak: () =>
       inCall({
         telltale: { you: "weak", line: "ok", them: "ok" },
@@ -174,12 +210,24 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
         telltale: { you: "bad", line: "unknown", them: "unknown" },
         verdict: { level: "bad", side: "ours", cause: "no_route", loss_percent: null },
       }),
+    call_server_away: () =>
+      inCall(
+        {},
+        {
+          server: trouble("server_silent", "connection reset", { retry_in_s: 8 }),
+          notices: [{ id: 1, code: "signaling_lost", detail: "connection reset" }],
+        },
+      ),
     call_connecting: () => ({ ...people, call: { ...ring, outgoing: false, state: "connecting" } }),
     call_audio: () => inCall({ video: false, camera_on: false, camera: "off", remote_video: null, sees: "not_sending" }),
     ended: () => ({ ...people, ended }),
     ended_busy: () => ({
       ...people,
       ended: { ...ended, peer: maya, cause: "busy", duration_s: null, video: false, detail: "" },
+    }),
+    ended_rate_limited: () => ({
+      ...people,
+      ended: { ...ended, peer: maya, cause: "rate_limited", retry_after_s: 42, duration_s: null, detail: "server_error" },
     }),
     ended_too_old: () => ({
       ...people,
@@ -192,10 +240,13 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
 /** Every name that `fixture` knows. */
 export const FIXTURES = [
   "people",
+  "people_search",
+  "people_basic",
   "empty",
   "first_start",
   "starting",
   "error_server",
+  "error_restarting",
   "people_offline",
   "error_token",
   "error_port",
@@ -210,10 +261,12 @@ export const FIXTURES = [
   "call_no_picture",
   "call_no_devices",
   "call_reconnecting",
+  "call_server_away",
   "call_connecting",
   "call_audio",
   "ended",
   "ended_busy",
+  "ended_rate_limited",
   "ended_too_old",
 ] as const;
 

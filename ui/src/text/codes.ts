@@ -12,35 +12,45 @@ export const END_CAUSES = [
   "answered_elsewhere",
   "not_reachable",
   "not_permitted",
+  "rate_limited",
+  "calls_unsupported",
   "connection_lost",
   "server_problem",
   "media_failed",
   "too_old",
   "not_placed",
+  "ended",
 ] as const;
 export type EndCause = (typeof END_CAUSES)[number];
 
 export const PROBLEM_CODES = [
   "server_silent",
+  "server_restarting",
+  "server_fault",
+  "not_understood",
+  "rate_limited",
   "token_wrong",
   "token_expired",
   "credentials_wrong",
+  "second_factor",
   "banned",
   "port_taken",
   "certificate",
   "insecure_server",
   "replaced",
-  "calls_unsupported",
   "not_a_server",
   "internal",
 ] as const;
 export type ProblemCode = (typeof PROBLEM_CODES)[number];
 
 export const NOTICE_CODES = [
+  "talking_muted",
+  "microphone_silent",
   "no_microphone",
   "no_camera",
   "no_speaker",
   "device_lost",
+  "device_moved",
   "microphone_busy",
   "camera_busy",
   "speaker_busy",
@@ -51,6 +61,10 @@ export const NOTICE_CODES = [
   "camera_unusable",
   "speaker_unusable",
   "media_failed",
+  "signaling_lost",
+  "call_unknown_to_server",
+  "basic_mode",
+  "contact_failed",
 ] as const;
 export type NoticeCode = (typeof NOTICE_CODES)[number];
 

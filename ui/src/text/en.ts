@@ -31,6 +31,10 @@ export type Texts = {
     | "method",
     string
   > & { connecting: (host: string) => string };
+  voice: Record<
+    "title" | "noise" | "off" | "normal" | "strong" | "echo" | "gain" | "gainHint",
+    string
+  >;
   people: Record<
     | "people"
     | "recent"
@@ -56,9 +60,15 @@ export type Texts = {
     | "offline"
     | "incoming"
     | "outgoing"
-    | "missedCall",
+    | "missedCall"
+    | "others"
+    | "searching"
+    | "searchFailed"
+    | "nobodyFound",
     string
   > & {
+    addContact: (name: string) => string;
+    removeContact: (name: string) => string;
     presence: Record<"ready" | "in_call" | "offline" | "unknown", string>;
     me: (name: string, id: string) => string;
     call: (name: string) => string;
@@ -104,6 +114,9 @@ export type Texts = {
     | "directLong"
     | "relayLong"
     | "pathUnknown"
+    | "checkCode"
+    | "checkCodeHint"
+    | "checkCodeDiffers"
     | "hears"
     | "notHeard"
     | "sees"
@@ -115,6 +128,9 @@ export type Texts = {
     | "testPicture"
     | "yourPicture"
     | "speaking"
+    | "echoTest"
+    | "echoHow"
+    | "echoLoss"
     | "reconnecting"
     | "reconnectingHint"
     | "connecting"
@@ -138,7 +154,7 @@ export type Texts = {
   verdict: Record<VerdictCause, (name: string, loss: string | null) => string>;
   end: Record<EndCause, (name: string) => Said>;
   recentEnd: Record<EndCause, (name: string, video: boolean) => string>;
-  ended: Record<"again" | "close" | "video" | "audio", string>;
+  ended: Record<"again" | "close" | "video" | "audio", string> & { allowedIn: (span: string) => string };
   problem: Record<ProblemCode, (host: string) => Said>;
   trouble: Record<"tryNow" | "useHere" | "useBuiltIn" | "otherServer" | "changeAddress", string> & {
     retryIn: (seconds: number) => string;
@@ -187,6 +203,16 @@ export const en: Texts = {
     method: "Sign in with",
     connecting: (host) => `Connecting to ${host}…`,
   },
+  voice: {
+    title: "Voice clean-up",
+    noise: "Remove background noise",
+    off: "Off",
+    normal: "Steady",
+    strong: "All",
+    echo: "Cancel echo",
+    gain: "Even out my level",
+    gainHint: "The slider of the system is never touched.",
+  },
   people: {
     people: "People",
     recent: "Recent",
@@ -195,7 +221,7 @@ export const en: Texts = {
     missed: "Missed",
     search: "Search or dial an id",
     echo: "Echo test",
-    echoHint: "Hear and see yourself",
+    echoHint: "Hear yourself as they hear you",
     tryEcho: "Try the echo test",
     nobody: "Nobody to hail yet",
     nobodyHint: "People appear here when they sign in to this server. Until then the echo test answers every call.",
@@ -213,6 +239,12 @@ export const en: Texts = {
     incoming: "Incoming",
     outgoing: "Outgoing",
     missedCall: "Missed",
+    others: "Others on this server",
+    searching: "Looking on the server…",
+    searchFailed: "The server could not search. Dial an id instead.",
+    nobodyFound: "Nobody else on this server by that name.",
+    addContact: (name) => `Add ${name} to your people`,
+    removeContact: (name) => `Remove ${name} from your people`,
     presence: { ready: "Ready", in_call: "In a call", offline: "Away", unknown: "Not known yet" },
     me: (name, id) => (name === id ? `You · id ${id}` : `${name} · id ${id}`),
     call: (name) => `Call ${name}`,
@@ -259,6 +291,9 @@ export const en: Texts = {
     directLong: "Direct, encrypted",
     relayLong: "Through a relay, encrypted",
     pathUnknown: "Encrypted",
+    checkCode: "Check code",
+    checkCodeHint: "Read it aloud. The same digits on both sides: nobody listens in.",
+    checkCodeDiffers: "If they differ, hang up and tell whoever runs your server.",
     hears: "Hears you",
     notHeard: "Not heard",
     sees: "Sees you",
@@ -270,6 +305,9 @@ export const en: Texts = {
     testPicture: "Test picture",
     yourPicture: "Your picture and how it arrives. Drag or use Alt+arrows to move",
     speaking: "Speaking",
+    echoTest: "Hear yourself as they hear you",
+    echoHow: "After the two notes, speak for up to ten seconds. Then listen: this is what arrives.",
+    echoLoss: "Simulated packet loss",
     reconnecting: "Reconnecting…",
     reconnectingHint: "The connection dropped. The call waits for it.",
     connecting: "Connecting…",
@@ -328,6 +366,14 @@ export const en: Texts = {
       title: `The server does not let you call ${name}`,
       body: "Who may call whom is decided by the server's owner.",
     }),
+    rate_limited: () => ({
+      title: "Too many calls in a short time",
+      body: "The server takes no further call for a while. Wait, then call again.",
+    }),
+    calls_unsupported: () => ({
+      title: "This server cannot carry calls",
+      body: "It sends back what it should deliver. Sign in to another server.",
+    }),
     connection_lost: () => ({
       title: "The connection was lost",
       body: `It did not come back within 30${THIN}s. Check your network, then call again.`,
@@ -342,6 +388,7 @@ export const en: Texts = {
       body: "There is no format that both sides know. Ask for an update on the other side.",
     }),
     not_placed: () => ({ title: "The call could not be placed", body: "Nothing was sent. Try again." }),
+    ended: () => ({ title: "The call has ended", body: "" }),
   },
   recentEnd: {
     hung_up_by_us: () => "You hung up",
@@ -355,17 +402,43 @@ export const en: Texts = {
     answered_elsewhere: () => "Answered on another device",
     not_reachable: () => "Was not signed in",
     not_permitted: () => "Not allowed by the server",
+    rate_limited: () => "Too many calls in a short time",
+    calls_unsupported: () => "The server cannot carry calls",
     connection_lost: () => "Connection lost",
     server_problem: () => "Ended by the server",
     media_failed: () => "No sound or picture",
     too_old: () => "The other app is too old",
     not_placed: () => "Not placed",
+    ended: () => "Ended",
   },
-  ended: { again: "Call again", close: "Close", video: "video", audio: "audio" },
+  ended: {
+    again: "Call again",
+    close: "Close",
+    video: "video",
+    audio: "audio",
+    // The wait is told in the words of `span`.
+    allowedIn: (span) => `Possible again in ${span}.`,
+  },
   problem: {
     server_silent: (host) => ({
       title: "The server does not answer",
       body: `${host} did not reply. You cannot be called until it does.`,
+    }),
+    server_restarting: (host) => ({
+      title: "The server is restarting",
+      body: `${host} comes back in a moment. You cannot be called until it does.`,
+    }),
+    server_fault: (host) => ({
+      title: "The server has a fault",
+      body: `${host} broke off. If it stays so, tell the server's owner.`,
+    }),
+    not_understood: () => ({
+      title: "Ahoy and the server do not understand each other",
+      body: "One of the two is too old. Update Ahoy, or tell the server's owner.",
+    }),
+    rate_limited: (host) => ({
+      title: "Too many requests in a short time",
+      body: `${host} takes no more for half a minute. Close other windows of this account.`,
     }),
     token_wrong: () => ({
       title: "This token is not for this server",
@@ -373,6 +446,10 @@ export const en: Texts = {
     }),
     token_expired: () => ({ title: "This token has ended", body: "Ask for a new one where you got it." }),
     credentials_wrong: () => ({ title: "Name and password do not match", body: "Check both and try again." }),
+    second_factor: () => ({
+      title: "This account needs a second code",
+      body: "Ahoy cannot ask for it yet. Sign in with a token instead.",
+    }),
     banned: (host) => ({ title: "This account is blocked", body: `${host} lets it in no more. Ask the server's owner.` }),
     port_taken: () => ({
       title: "Another program uses the built-in server's port",
@@ -390,7 +467,6 @@ export const en: Texts = {
       title: "You signed in somewhere else",
       body: "This account is open in another window or on another computer.",
     }),
-    calls_unsupported: (host) => ({ title: "This server carries no calls", body: `${host} can do messages only.` }),
     not_a_server: (host) => ({
       title: "There is no IM-Suite server at this address",
       body: `Something answers at ${host}, but not as a server for calls. Check the address.`,
@@ -406,9 +482,15 @@ export const en: Texts = {
     retryIn: (seconds) => (seconds > 0 ? `Trying again in ${seconds}${THIN}s` : "Trying again…"),
   },
   notice: {
+    talking_muted: { title: "You are talking, but muted", body: "Nobody hears you." },
+    microphone_silent: {
+      title: "Your microphone is silent",
+      body: "It gives no sound at all. Its own mute button may be on.",
+    },
     no_microphone: { title: "No microphone found", body: "You can listen. Connect one to be heard." },
     no_camera: { title: "No camera found", body: "A test picture is sent in its place." },
     no_speaker: { title: "No speaker found", body: "Connect headphones or a speaker to hear the other side." },
+    device_moved: { title: "A device went away", body: "The call goes on with the one your system uses." },
     device_lost: { title: "A device was unplugged", body: "Plug it in again, or connect another one." },
     microphone_busy: { title: "Another program holds your microphone", body: "Close it to be heard." },
     camera_busy: { title: "Another program holds your camera", body: "Close it, then start the camera again." },
@@ -420,6 +502,19 @@ export const en: Texts = {
     camera_unusable: { title: "Your camera does not work", body: "Start the camera again, or connect another one." },
     speaker_unusable: { title: "Your speaker does not work", body: "Connect another one to hear the other side." },
     media_failed: { title: "A device stopped working", body: "Hang up and call again." },
+    signaling_lost: {
+      title: "The server is away, the call goes on",
+      body: "Keep talking. Other calls reach you once the server is back.",
+    },
+    call_unknown_to_server: {
+      title: "The server has forgotten this call",
+      body: "It goes on for as long as the line holds. If it drops, call again.",
+    },
+    basic_mode: {
+      title: "This server can do the least",
+      body: "Calls work, but a lost connection to the server may end them. Its owner can update it.",
+    },
+    contact_failed: { title: "Your people could not be changed", body: "The server did not take it. Try again." },
   },
   refusal: {
     already_in_call: "You are in a call already.",
