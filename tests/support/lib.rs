@@ -1,10 +1,12 @@
 //! Runs the headless client and the server as separate programs and reads what they print.
 
+mod folder;
 mod party;
 mod process;
 mod programs;
 mod server;
 
+pub use folder::TempFolder;
 pub use party::Party;
 pub use process::Usage;
 pub use programs::{cli, serial};

@@ -18,14 +18,31 @@ impl TestServer {
     }
 
     pub fn start_with(options: &[&str]) -> Self {
+        Self::start_on("127.0.0.1:0", options)
+    }
+
+    /// At the address of one that was killed.
+    pub fn start_at(address: &str) -> Self {
+        Self::start_on(address, &[])
+    }
+
+    fn start_on(address: &str, options: &[&str]) -> Self {
         let mut command = Command::new(cli());
-        command
-            .arg("serve")
-            .args(["--listen", "127.0.0.1:0"])
-            .args(options);
+        command.arg("serve").args(["--listen", address]).args(options);
         for user in ["1:Ada:secret", "2:Ben:secret", "3:Cora:secret"] {
             command.args(["--user", user]);
         }
+        Self::start_command(command)
+    }
+
+    /// A server with exactly these arguments.
+    pub fn run(arguments: &[&str]) -> Self {
+        let mut command = Command::new(cli());
+        command.args(arguments);
+        Self::start_command(command)
+    }
+
+    fn start_command(command: Command) -> Self {
         let mut process = Process::start("server", command);
         let listening = process.wait_for("listening", Duration::from_secs(10), |event| {
             name(event) == "listening"
@@ -40,6 +57,19 @@ impl TestServer {
             .to_owned()
     }
 
+    /// The base of the REST addresses.
+    pub fn http(&self) -> String {
+        self.listening["http"]
+            .as_str()
+            .expect("listening has http")
+            .to_owned()
+    }
+
+    /// The first line.
+    pub fn listening(&self) -> &Value {
+        &self.listening
+    }
+
     pub fn token(&self, user: u64) -> String {
         self.listening["tokens"][user.to_string()]
             .as_str()
@@ -49,5 +79,12 @@ impl TestServer {
 
     pub fn kill(&mut self) {
         self.process.kill();
+    }
+
+    /// Ends it politely and gives the exit code and all of stderr.
+    pub fn stop(mut self) -> (Option<i32>, String) {
+        self.process.terminate();
+        let code = self.process.wait_for_exit(Duration::from_secs(10)).code();
+        (code, self.process.stderr())
     }
 }

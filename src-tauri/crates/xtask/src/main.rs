@@ -1,4 +1,4 @@
-//! What the README's commands do: `cargo xtask run`, `test`, `cross`, `screenshots`.
+//! What the README's commands do: `cargo xtask run`, `test`, `fuzz`, `cross`, `screenshots`.
 //!
 //! Only the standard library and `anyhow`, so that it builds in seconds on a fresh machine, before anything else is
 //! installed. It starts other programs and reads their results; it knows nothing of calls.
@@ -8,6 +8,7 @@
 
 mod check;
 mod cross;
+mod fuzz;
 mod invocation;
 mod licences;
 mod page;
@@ -27,6 +28,8 @@ cargo xtask run [--pair] [--release] [--yes] [-- OPTIONS OF THE WINDOW]
     --pair opens two windows, users 1 and 2, that can ring each other
 cargo xtask test
     every check: page, formatting, lints, licences, advisories, tests, and one run of the real window
+cargo xtask fuzz [--seconds N] [json] [cbor] [stun]
+    random bytes at every door for bytes of strangers, 60 seconds each; fails on a panic, a hang or runaway memory
 cargo xtask cross
     Windows build, a call under Wine, and the macOS type check, where the laboratory stands beside the checkout
 cargo xtask screenshots
@@ -51,6 +54,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
     match (task.as_str(), rest) {
         ("run", options) => run::run(&run::Options::parse(options)?),
         ("test", []) => check::test(),
+        ("fuzz", options) => fuzz::fuzz(&fuzz::Options::parse(options)?),
         ("cross", []) => cross::cross(),
         ("screenshots", []) => screenshots::screenshots(),
         ("help" | "--help" | "-h", _) => {

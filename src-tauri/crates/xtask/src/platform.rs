@@ -22,7 +22,8 @@ pub enum Installer {
 pub enum Purpose {
     /// To build and run the window.
     Build,
-    /// To test the window without a screen.
+    /// To test the window without a screen, the relay with the programs of another one, and several servers
+    /// on one bus.
     Test,
     /// To draw the pictures of the screens.
     Pictures,
@@ -59,7 +60,7 @@ impl Installer {
                 "libwebkit2gtk-4.1-dev",
                 "pkg-config",
             ],
-            (Self::Apt, Purpose::Test) => &["webkit2gtk-driver", "xvfb"],
+            (Self::Apt, Purpose::Test) => &["coturn", "nats-server", "webkit2gtk-driver", "xvfb"],
             (Self::Apt, Purpose::Pictures) => &["chromium", "fonts-noto-cjk"],
             (Self::Dnf, Purpose::Build) => &[
                 "alsa-lib-devel",
@@ -74,7 +75,7 @@ impl Installer {
                 "webkit2gtk4.1-devel",
             ],
             // The package with the driver has had several names; dnf finds it by its file.
-            (Self::Dnf, Purpose::Test) => &["/usr/bin/WebKitWebDriver", "xorg-x11-server-Xvfb"],
+            (Self::Dnf, Purpose::Test) => &["/usr/bin/WebKitWebDriver", "coturn", "xorg-x11-server-Xvfb"],
             (Self::Dnf, Purpose::Pictures) => &["chromium", "google-noto-sans-cjk-fonts"],
             (Self::Pacman, Purpose::Build) => &[
                 "alsa-lib",
@@ -86,7 +87,7 @@ impl Installer {
                 "pkgconf",
                 "webkit2gtk-4.1",
             ],
-            (Self::Pacman, Purpose::Test) => &["xorg-server-xvfb"],
+            (Self::Pacman, Purpose::Test) => &["coturn", "xorg-server-xvfb"],
             (Self::Pacman, Purpose::Pictures) => &["chromium", "noto-fonts-cjk"],
             (Self::Brew, Purpose::Build) => &["cmake", "libvpx", "pkgconf"],
             (Self::Windows, Purpose::Build) => &["cmake", "libvpx"],

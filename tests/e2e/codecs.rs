@@ -1,0 +1,63 @@
+//! A call in each sound codec, chosen by either side.
+
+use ahoy_tests::{Party, TestServer, number, serial};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(30);
+const MEDIA: [&str; 4] = ["--mic", "tone:440", "--speaker", "probe"];
+
+/// Lets the two talk until each has heard two seconds of the other; returns the last statistics of both.
+fn talk(caller: &[&str], callee: &[&str]) -> [serde_json::Value; 2] {
+    let _turn = serial();
+    let server = TestServer::start();
+    let mut listener = Party::listen(&server, 2, &[&MEDIA[..], callee].concat());
+    let mut dialler = Party::call(&server, 1, 2, &[&MEDIA[..], caller].concat());
+    let sides = [&mut dialler, &mut listener];
+    let stats = sides.map(|party| {
+        party.wait_for("a clear tone", |event| {
+            event["event"] == "probe"
+                && event["kind"] == "audio"
+                && event["tone_db"].as_f64().is_some_and(|tone| tone > 25.0)
+        });
+        party.wait_for("statistics", |event| event["event"] == "stats")
+    });
+    dialler.write_line("hangup");
+    dialler.wait_for_end(LIMIT);
+    listener.wait_for_end(LIMIT);
+    stats
+}
+
+fn assert_codec(stats: &[serde_json::Value], codec: &str) {
+    for side in stats {
+        for direction in ["audio_in", "audio_out"] {
+            assert_eq!(side[direction]["codec"], codec, "{direction} of {side}");
+        }
+    }
+}
+
+#[test]
+fn each_codec_that_is_asked_for_carries_a_clear_tone_both_ways() {
+    for (name, codec) in [
+        ("pcmu", "PCMU"),
+        ("pcma", "PCMA"),
+        ("g722", "G722"),
+        ("opus", "opus"),
+    ] {
+        let stats = talk(&["--codec", name], &[]);
+        assert_codec(&stats, codec);
+        if codec != "opus" {
+            let sent = number(&stats[0]["audio_out"], "bitrate");
+            assert!((50e3..75e3).contains(&sent), "{codec}: {sent} bit/s");
+        }
+    }
+}
+
+#[test]
+fn the_first_codec_both_have_in_the_callers_order_is_used() {
+    let stats = talk(
+        &["--codec", "g722", "--codec", "pcma", "--codec", "opus"],
+        &["--codec", "opus", "--codec", "pcma"],
+    );
+    assert_codec(&stats, "PCMA");
+    assert_codec(&talk(&[], &[]), "opus");
+}
