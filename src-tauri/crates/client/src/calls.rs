@@ -14,7 +14,7 @@ use ahoy_call::{
 };
 use ahoy_media::sounds::Sound;
 use ahoy_media::units::Bitrate;
-use ahoy_peer::{PeerConfig, PeerEvent, TransportState};
+use ahoy_peer::{AudioCodec, PeerConfig, PeerEvent, TransportState, answered_codec};
 use ahoy_signaling::LiveCall;
 use std::time::{Instant, SystemTime};
 
@@ -140,7 +140,8 @@ impl Actor {
     pub(crate) fn perform(&mut self, action: Action) {
         match action {
             Action::CreateOffer { call, video } => {
-                self.open_connection(&call);
+                let audio_codecs = self.settings.audio_codecs.clone();
+                self.open_connection(&call, audio_codecs);
                 let live = self.live_for(&call);
                 live.camera_on = video;
                 live.order(PeerWork::Offer { video });
@@ -152,7 +153,12 @@ impl Actor {
                 candidates,
                 ..
             } => {
-                self.open_connection(&call);
+                // One codec, so that the connection knows from the start which it reports on.
+                let audio_codecs = match answered_codec(&offer_sdp, &self.settings.audio_codecs) {
+                    Some(codec) => vec![codec],
+                    None => self.settings.audio_codecs.clone(),
+                };
+                self.open_connection(&call, audio_codecs);
                 let live = self.live_for(&call);
                 live.camera_on = video;
                 live.order(PeerWork::Answer {
@@ -211,12 +217,12 @@ impl Actor {
         }
     }
 
-    fn open_connection(&mut self, call: &CallId) {
+    fn open_connection(&mut self, call: &CallId, audio_codecs: Vec<AudioCodec>) {
         let config = PeerConfig {
             ice_servers: self.settings.ice_servers.clone(),
             relay_only: self.settings.relay_only,
             loopback: self.settings.loopback,
-            audio_codecs: self.settings.audio_codecs.clone(),
+            audio_codecs,
             start_bitrate: START_BITRATE,
             max_bitrate: self.settings.limits.max_bandwidth,
             ..PeerConfig::default()

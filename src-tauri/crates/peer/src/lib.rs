@@ -48,6 +48,7 @@ pub use error::PeerError;
 pub use event::{Codec, MediaKind, PacketSink, PeerEvent, RemoteTrack, TransportState};
 pub use frame_sender::FrameSender;
 pub use peer::Peer;
+pub use sdp::answered_codec;
 pub use stats::{
     CandidateType, InboundStats, NetworkPath, OutboundStats, PeerStats, RemoteInboundStats,
     SelectedCandidate, TransportStats,

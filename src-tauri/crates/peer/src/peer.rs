@@ -18,7 +18,7 @@ use crate::outlet::{self, Outlet};
 use crate::rehearsal::Rehearsal;
 use crate::sockets::CountedRuntime;
 use crate::stats::PeerStats;
-use crate::streams::{LocalStreams, first_codec};
+use crate::streams::{LocalStreams, track_codecs};
 use crate::track_out::{Packetizer, TrackOut};
 use crate::transport_stats;
 use crate::turn_stream::TurnStreams;
@@ -126,8 +126,8 @@ impl Peer {
             .map_err(|error| PeerError::failed("open its sockets", error))?;
 
         let track_of = |kind| {
-            first_codec(kind, &config.audio_codecs, &config.video_codecs)
-                .map(|codec| Arc::new(TrackLocalStaticRTP::new(streams.track(kind, codec))))
+            let codecs = track_codecs(kind, &config.audio_codecs, &config.video_codecs);
+            (!codecs.is_empty()).then(|| Arc::new(TrackLocalStaticRTP::new(streams.track(kind, codecs))))
         };
         let (audio, video) = (track_of(MediaKind::Audio), track_of(MediaKind::Video));
         let track_out = |track: &Arc<TrackLocalStaticRTP>, sender: &FrameSender, ssrc| {

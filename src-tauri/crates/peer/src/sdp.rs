@@ -111,6 +111,15 @@ pub(crate) fn audio_codecs(sdp: &str) -> Vec<(u8, AudioCodec)> {
     ours.collect()
 }
 
+/// The sound codec that an answer to `offer_sdp` agrees on: the first of the offer that is among `ours`, as RFC 3264 §6.1
+/// wishes. `None` when there is none in common.
+pub fn answered_codec(offer_sdp: &str, ours: &[AudioCodec]) -> Option<AudioCodec> {
+    audio_codecs(offer_sdp)
+        .into_iter()
+        .map(|(_, codec)| codec)
+        .find(|codec| ours.contains(codec))
+}
+
 fn static_codec(payload_type: u8) -> Option<AudioCodec> {
     match payload_type {
         0 => Some(AudioCodec::Pcmu),
@@ -229,6 +238,11 @@ mod tests {
                 (0, AudioCodec::Pcmu)
             ]
         );
+        assert_eq!(
+            answered_codec(sdp, &[AudioCodec::Pcmu, AudioCodec::Opus]),
+            Some(AudioCodec::Opus)
+        );
+        assert_eq!(answered_codec(sdp, &[AudioCodec::Pcma]), None);
         assert_eq!(audio_codecs("m=audio 9 X 300 x"), []);
         assert_eq!(audio_codecs(""), []);
     }

@@ -1,5 +1,6 @@
 //! The streams this side sends, as the library wants them described.
 
+use crate::codec::audio_parameters;
 use crate::config::{AudioCodec, VideoCodec};
 use crate::error::PeerError;
 use crate::event::MediaKind;
@@ -36,13 +37,13 @@ impl LocalStreams {
         })
     }
 
-    /// The track of a kind with one encoding in the first codec of the list.
-    pub(crate) fn track(&self, kind: MediaKind, codec: RTCRtpCodec) -> MediaStreamTrack {
+    /// The track of a kind with one encoding for each codec, all of the one stream.
+    pub(crate) fn track(&self, kind: MediaKind, codecs: Vec<RTCRtpCodec>) -> MediaStreamTrack {
         let (name, ssrc, rtx) = match kind {
             MediaKind::Audio => ("audio", self.audio, None),
             MediaKind::Video => ("video", self.video, Some(self.video_rtx)),
         };
-        let encoding = RTCRtpEncodingParameters {
+        let encoding = |codec| RTCRtpEncodingParameters {
             rtp_coding_parameters: RTCRtpCodingParameters {
                 ssrc: Some(ssrc),
                 rtx: rtx.map(|ssrc| RTCRtpRtxParameters { ssrc }),
@@ -57,20 +58,24 @@ impl LocalStreams {
             format!("{}-{name}", self.name),
             name.to_owned(),
             kind.to_library(),
-            vec![encoding],
+            codecs.into_iter().map(encoding).collect(),
         )
     }
 }
 
-/// The codec that a track of this kind names.
-pub(crate) fn first_codec(
-    kind: MediaKind,
-    audio: &[AudioCodec],
-    video: &[VideoCodec],
-) -> Option<RTCRtpCodec> {
+/// The codecs that a track of this kind names; none of a kind that this side does not speak.
+///
+/// The library offers sound with those of the encodings alone, and reports on the stream (RFC 3550 §6.4.1) only where
+/// the first of them is the one agreed on. Pictures have one codec.
+pub(crate) fn track_codecs(kind: MediaKind, audio: &[AudioCodec], video: &[VideoCodec]) -> Vec<RTCRtpCodec> {
+    let picture = video
+        .first()
+        .and_then(|codec| codec.parameters().into_iter().next());
     match kind {
-        // An encoding of one codec would be offered with that one alone.
-        MediaKind::Audio => audio.first().map(|_| RTCRtpCodec::default()),
-        MediaKind::Video => Some(video.first()?.parameters().into_iter().next()?.rtp_codec),
+        MediaKind::Audio => audio
+            .iter()
+            .map(|codec| audio_parameters(*codec).rtp_codec)
+            .collect(),
+        MediaKind::Video => picture.map(|codec| codec.rtp_codec).into_iter().collect(),
     }
 }
