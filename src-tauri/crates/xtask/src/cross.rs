@@ -81,7 +81,8 @@ fn tool(cross: &Path) -> Invocation {
     Invocation::new(&cross.to_string_lossy()).current_dir(workspace::root())
 }
 
-fn laboratory() -> Option<PathBuf> {
+/// The laboratory's folder, if there is one.
+pub fn laboratory() -> Option<PathBuf> {
     let beside = workspace::root().join("..").join("shared").join("lab");
     let folder = std::env::var_os("AHOY_LAB").map_or(beside, PathBuf::from);
     folder.canonicalize().ok()

@@ -1,11 +1,12 @@
-//! What the README's commands do: `cargo xtask run`, `test`, `fuzz`, `cross`, `screenshots`.
+//! What the README's commands do: `cargo xtask run`, `test`, `fuzz`, `bench`, `cross`, `screenshots`.
 //!
-//! Only the standard library and `anyhow`, so that it builds in seconds on a fresh machine, before anything else is
+//! Little more than the standard library, so that it builds in seconds on a fresh machine, before anything else is
 //! installed. It starts other programs and reads their results; it knows nothing of calls.
 
 // Speaking on the terminal is this program's work.
 #![allow(clippy::print_stdout)]
 
+mod bench;
 mod check;
 mod cross;
 mod fuzz;
@@ -30,6 +31,9 @@ cargo xtask test
     every check: page, formatting, lints, licences, advisories, tests, and one run of the real window
 cargo xtask fuzz [--seconds N] [json] [cbor] [stun]
     random bytes at every door for bytes of strangers, 60 seconds each; fails on a panic, a hang or runaway memory
+cargo xtask bench voice [--scenario NAME]... [--seconds N] [--runs N] [--seed N] [--other COMMAND] [--dev]
+    calls with speech in the laboratory (root, Linux), where it stands beside the checkout: delay, concealment and speech
+    scores on bad networks, and which goals are met; COMMAND is another client, beside which ours is shown
 cargo xtask cross
     Windows build, a call under Wine, and the macOS type check, where the laboratory stands beside the checkout
 cargo xtask screenshots
@@ -55,6 +59,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         ("run", options) => run::run(&run::Options::parse(options)?),
         ("test", []) => check::test(),
         ("fuzz", options) => fuzz::fuzz(&fuzz::Options::parse(options)?),
+        ("bench", options) => bench::bench(&bench::Options::parse(options)?),
         ("cross", []) => cross::cross(),
         ("screenshots", []) => screenshots::screenshots(),
         ("help" | "--help" | "-h", _) => {

@@ -27,6 +27,8 @@ pub enum Purpose {
     Test,
     /// To draw the pictures of the screens.
     Pictures,
+    /// To measure calls on emulated networks with virtual sound cards, which Debian's packages alone were tried for.
+    Laboratory,
 }
 
 impl Installer {
@@ -62,6 +64,18 @@ impl Installer {
             ],
             (Self::Apt, Purpose::Test) => &["coturn", "nats-server", "webkit2gtk-driver", "xvfb"],
             (Self::Apt, Purpose::Pictures) => &["chromium", "fonts-noto-cjk"],
+            (Self::Apt, Purpose::Laboratory) => &[
+                "alsa-utils",
+                "espeak-ng",
+                "iproute2",
+                "libasound2-plugins",
+                "nftables",
+                "pulseaudio",
+                "pulseaudio-utils",
+                "python3-venv",
+                "sox",
+            ],
+            (_, Purpose::Laboratory) => &[],
             (Self::Dnf, Purpose::Build) => &[
                 "alsa-lib-devel",
                 "clang-devel",

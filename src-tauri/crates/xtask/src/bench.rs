@@ -1,0 +1,18 @@
+//! `cargo xtask bench`: calls in the laboratory, and a table of how good they were.
+
+mod call;
+mod figures;
+mod goals;
+mod lab;
+mod options;
+mod program;
+mod scenario;
+mod voice;
+
+pub use options::Options;
+
+use anyhow::Result;
+
+pub fn bench(options: &Options) -> Result<()> {
+    voice::bench(options)
+}

@@ -1,0 +1,180 @@
+//! How good one call was, from what both sides counted and what was recorded. Pure.
+
+use serde_json::Value;
+
+/// What the table shows. `None` is what nobody measured.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Figures {
+    /// Milliseconds from A's microphone to B's loudspeaker: middle and largest of the recording's windows.
+    pub delay: Option<f64>,
+    pub worst_delay: Option<f64>,
+    /// Share of B's sound that was made up where A spoke.
+    pub concealed: Option<f64>,
+    /// MOS of ViSQOL and of PESQ (P.862.2), and STOI from 0 to 1: means over the windows.
+    pub visqol: Option<f64>,
+    pub pesq: Option<f64>,
+    pub stoi: Option<f64>,
+    /// What A sent as RTP payload, in bit/s.
+    pub bitrate: Option<f64>,
+    /// Milliseconds that B's jitter buffer held a sample.
+    pub buffer: Option<f64>,
+    /// Cores that A's process used.
+    pub cores: Option<f64>,
+}
+
+impl Figures {
+    pub fn read(a: &[Value], b: &[Value], scores: &Value) -> Self {
+        let delays: Vec<f64> = scores["lag_ms"]
+            .as_array()
+            .map(|lags| lags.iter().filter_map(Value::as_f64).collect())
+            .unwrap_or_default();
+        let (a, b) = (Span::of(a), Span::of(b));
+        let audible = |span: &Span<'_>| {
+            let concealed = span.grown(&["audio_in", "concealedSamples"])?;
+            let silent = span.grown(&["audio_in", "silentConcealedSamples"])?;
+            Some(concealed - silent)
+        };
+        Self {
+            delay: median(&delays),
+            worst_delay: delays.iter().copied().reduce(f64::max),
+            concealed: b.as_ref().and_then(|b| {
+                let total = b.grown(&["audio_in", "totalSamplesReceived"])?;
+                Some(audible(b)? / total)
+            }),
+            visqol: scores["visqol"].as_f64(),
+            pesq: scores["pesq_wb"].as_f64(),
+            stoi: scores["stoi"].as_f64(),
+            bitrate: a
+                .as_ref()
+                .and_then(|a| Some(8.0 * a.grown(&["audio_out", "bytesSent"])? / a.seconds()?)),
+            buffer: b.as_ref().and_then(|b| {
+                let held = b.grown(&["audio_in", "jitterBufferDelay"])?;
+                Some(1e3 * held / b.grown(&["audio_in", "jitterBufferEmittedCount"])?)
+            }),
+            cores: a
+                .as_ref()
+                .and_then(|a| Some(a.grown(&["process", "cpu_s"])? / a.seconds()?)),
+        }
+    }
+
+    /// Each figure's median over several calls.
+    pub fn middle(calls: &[Self]) -> Self {
+        let middle =
+            |figure: fn(&Self) -> Option<f64>| median(&calls.iter().filter_map(figure).collect::<Vec<f64>>());
+        Self {
+            delay: middle(|call| call.delay),
+            worst_delay: middle(|call| call.worst_delay),
+            concealed: middle(|call| call.concealed),
+            visqol: middle(|call| call.visqol),
+            pesq: middle(|call| call.pesq),
+            stoi: middle(|call| call.stoi),
+            bitrate: middle(|call| call.bitrate),
+            buffer: middle(|call| call.buffer),
+            cores: middle(|call| call.cores),
+        }
+    }
+}
+
+/// Seconds of a call before its figures count: it learns the network in them.
+const LEARNING: f64 = 4.0;
+
+/// The first and the last statistics that count.
+struct Span<'a> {
+    first: &'a Value,
+    last: &'a Value,
+}
+
+impl<'a> Span<'a> {
+    fn of(events: &'a [Value]) -> Option<Self> {
+        let mut all = events.iter().filter(|event| event["event"] == "stats");
+        let begun = at(all.clone().next()?)?;
+        let first = all.find(|event| at(event).is_some_and(|at| at >= begun + LEARNING))?;
+        Some(Self {
+            first,
+            last: all.next_back()?,
+        })
+    }
+
+    fn seconds(&self) -> Option<f64> {
+        Some(at(self.last)? - at(self.first)?)
+    }
+
+    /// How much a counter grew.
+    fn grown(&self, path: &[&str]) -> Option<f64> {
+        let read = |event: &Value| path.iter().fold(event, |value, key| &value[*key]).as_f64();
+        Some(read(self.last)? - read(self.first)?)
+    }
+}
+
+fn at(event: &Value) -> Option<f64> {
+    Some(event["at_ms"].as_f64()? / 1e3)
+}
+
+fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len().checked_sub(1)? / 2;
+    let upper = sorted.len() / 2;
+    Some((sorted[middle] + sorted[upper]) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn stats(at: u64, total: u64, concealed: u64, silent: u64) -> Value {
+        json!({"event": "stats", "at_ms": at, "process": {"cpu_s": at as f64 / 1e4},
+            "audio_out": {"bytesSent": at * 4},
+            "audio_in": {"totalSamplesReceived": total, "concealedSamples": concealed,
+                "silentConcealedSamples": silent, "jitterBufferDelay": total as f64 * 0.03,
+                "jitterBufferEmittedCount": total}})
+    }
+
+    #[test]
+    fn figures_leave_out_the_first_seconds_and_the_concealment_of_silence() {
+        let call = [
+            json!({"event": "state"}),
+            stats(1_000, 0, 0, 0),
+            stats(2_000, 48_000, 30_000, 0),
+            stats(5_000, 192_000, 30_000, 0),
+            stats(15_000, 672_000, 54_000, 14_400),
+        ];
+        let scores = json!({"lag_ms": [90.0, 80.0, 100.0], "pesq_wb": 3.5});
+        let figures = Figures::read(&call, &call, &scores);
+        assert_eq!((figures.delay, figures.worst_delay), (Some(90.0), Some(100.0)));
+        assert_eq!(figures.concealed, Some(0.02));
+        assert_eq!(figures.bitrate, Some(32_000.0));
+        assert_eq!((figures.pesq, figures.stoi), (Some(3.5), None));
+        assert!(figures.buffer.is_some_and(|ms| (ms - 30.0).abs() < 1e-6));
+        assert!(figures.cores.is_some_and(|cores| (cores - 0.1).abs() < 1e-9));
+    }
+
+    #[test]
+    fn a_client_without_statistics_has_the_scores_alone() {
+        let figures = Figures::read(&[], &[json!({"event": "state"})], &json!({"visqol": 4.0}));
+        assert_eq!(
+            figures,
+            Figures {
+                visqol: Some(4.0),
+                ..Figures::default()
+            }
+        );
+    }
+
+    #[test]
+    fn several_calls_give_each_figures_middle() {
+        let call = |delay, stoi| Figures {
+            delay: Some(delay),
+            stoi,
+            ..Figures::default()
+        };
+        let middle = Figures::middle(&[call(3.0, None), call(1.0, Some(0.5)), call(2.0, None)]);
+        assert_eq!(
+            (middle.delay, middle.stoi, middle.pesq),
+            (Some(2.0), Some(0.5), None)
+        );
+        assert_eq!(median(&[1.0, 4.0]), Some(2.5));
+        assert_eq!(median(&[]), None);
+    }
+}

@@ -1,0 +1,134 @@
+//! What a call must reach in each scenario, and by how much it did. Pure.
+
+use super::figures::Figures;
+
+/// A bound on one figure.
+struct Goal {
+    scenario: &'static str,
+    what: &'static str,
+    figure: fn(&Figures) -> Option<f64>,
+    bound: Bound,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+/// For every scenario.
+const ANY: &str = "";
+
+const GOALS: [Goal; 20] = [
+    most("clean", "P1 delay, ms", |f| f.delay, 80.0),
+    most("clean", "P1 largest delay, ms", |f| f.worst_delay, 100.0),
+    most("loss0", "delay at 20 ms one way, ms", |f| f.delay, 100.0),
+    most("loss10", "P5 concealed, %", concealed, 1.0),
+    most("loss20", "concealed, %", concealed, 1.0),
+    most("loss30", "concealed, %", concealed, 3.0),
+    most("loss40", "concealed, %", concealed, 7.0),
+    most("burst20x3", "P5 concealed, %", concealed, 7.0),
+    least("loss20", "PESQ", |f| f.pesq, 3.3),
+    least("loss30", "PESQ", |f| f.pesq, 2.9),
+    least("loss40", "PESQ", |f| f.pesq, 2.4),
+    least("loss50", "understood, STOI", |f| f.stoi, 0.75),
+    most("loss20", "kbit/s", kilobits, 40.0),
+    most("loss30", "kbit/s", kilobits, 40.0),
+    most("loss40", "kbit/s", kilobits, 40.0),
+    // The best that Chromium reached in the same laboratory.
+    least("loss0", "P6 PESQ of Chromium", |f| f.pesq, 3.97),
+    least("loss10", "P6 PESQ of Chromium", |f| f.pesq, 3.27),
+    most("rate25k", "P12 concealed, %", concealed, 10.0),
+    most("rate25k", "P12 delay, ms", |f| f.delay, 400.0),
+    most(ANY, "P13 cores", |f| f.cores, 0.05),
+];
+
+const fn most(
+    scenario: &'static str,
+    what: &'static str,
+    figure: fn(&Figures) -> Option<f64>,
+    bound: f64,
+) -> Goal {
+    Goal {
+        scenario,
+        what,
+        figure,
+        bound: Bound::AtMost(bound),
+    }
+}
+
+const fn least(
+    scenario: &'static str,
+    what: &'static str,
+    figure: fn(&Figures) -> Option<f64>,
+    bound: f64,
+) -> Goal {
+    Goal {
+        scenario,
+        what,
+        figure,
+        bound: Bound::AtLeast(bound),
+    }
+}
+
+fn concealed(figures: &Figures) -> Option<f64> {
+    figures.concealed.map(|share| 100.0 * share)
+}
+
+fn kilobits(figures: &Figures) -> Option<f64> {
+    figures.bitrate.map(|bits| bits / 1e3)
+}
+
+/// A line for each goal of a scenario.
+pub fn judged(scenario: &str, figures: &Figures) -> Vec<String> {
+    let goals = GOALS
+        .iter()
+        .filter(|goal| goal.scenario == scenario || goal.scenario == ANY);
+    goals.map(|goal| goal.judge(figures)).collect()
+}
+
+impl Goal {
+    fn judge(&self, figures: &Figures) -> String {
+        let (sign, bound) = match self.bound {
+            Bound::AtMost(bound) => ("<=", bound),
+            Bound::AtLeast(bound) => (">=", bound),
+        };
+        let Some(figure) = (self.figure)(figures) else {
+            return format!("not measured  {} {sign} {bound}", self.what);
+        };
+        let met = match self.bound {
+            Bound::AtMost(bound) => figure <= bound,
+            Bound::AtLeast(bound) => figure >= bound,
+        };
+        let verdict = if met { "met" } else { "missed" };
+        let by = (figure - bound).abs();
+        format!(
+            "{verdict:<7} by {by:<6.2} {} {figure:.2}, goal {sign} {bound}",
+            self.what
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_goal_of_the_scenario_is_said_with_the_distance() {
+        let figures = Figures {
+            concealed: Some(0.035),
+            pesq: Some(3.0),
+            bitrate: Some(40_000.0),
+            ..Figures::default()
+        };
+        assert_eq!(
+            judged("loss30", &figures),
+            [
+                "missed  by 0.50   concealed, % 3.50, goal <= 3",
+                "met     by 0.10   PESQ 3.00, goal >= 2.9",
+                "met     by 0.00   kbit/s 40.00, goal <= 40",
+                "not measured  P13 cores <= 0.05",
+            ]
+        );
+    }
+}

@@ -1,0 +1,116 @@
+//! What stands behind `bench`.
+
+use anyhow::{Context, Result, bail};
+
+/// Seconds of speech in one call, unless said otherwise.
+const SECONDS: u32 = 40;
+/// The voice scenarios of the product's goals.
+const SCENARIOS: [&str; 11] = [
+    "clean",
+    "loss0",
+    "loss2",
+    "loss10",
+    "loss20",
+    "loss30",
+    "loss40",
+    "loss50",
+    "burst20x3",
+    "delay50-jitter10",
+    "rate25k",
+];
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Options {
+    pub scenarios: Vec<String>,
+    /// Of speech in each call.
+    pub seconds: u32,
+    /// Calls in each scenario, each with a seed of its own; the table shows medians.
+    pub runs: u32,
+    pub seed: u64,
+    /// A command that runs another client, in a shell; the two take turns.
+    pub other: Option<String>,
+    /// The quick build instead of the one that is shipped.
+    pub dev: bool,
+}
+
+impl Options {
+    pub fn parse(arguments: &[String]) -> Result<Self> {
+        match arguments.first().map(String::as_str) {
+            Some("voice") => {}
+            Some(what) => bail!("bench: {what} is no benchmark; there is: voice"),
+            None => bail!("bench: of what? There is: voice"),
+        }
+        let mut options = Self {
+            scenarios: Vec::new(),
+            seconds: SECONDS,
+            runs: 1,
+            seed: 1,
+            other: None,
+            dev: false,
+        };
+        let mut rest = arguments[1..].iter();
+        while let Some(argument) = rest.next() {
+            let mut value = || {
+                rest.next()
+                    .with_context(|| format!("bench: {argument} needs a value"))
+            };
+            match argument.as_str() {
+                "--scenario" => options.scenarios.push(value()?.clone()),
+                "--seconds" => options.seconds = number(argument, value()?, 10)?,
+                "--runs" => options.runs = number(argument, value()?, 1)?,
+                "--seed" => options.seed = number(argument, value()?, 0)?.into(),
+                "--other" => options.other = Some(value()?.clone()),
+                "--dev" => options.dev = true,
+                unknown => bail!("bench: unknown option {unknown}"),
+            }
+        }
+        if options.scenarios.is_empty() {
+            options.scenarios = SCENARIOS.map(String::from).to_vec();
+        }
+        Ok(options)
+    }
+}
+
+fn number(option: &str, text: &str, least: u32) -> Result<u32> {
+    match text.parse() {
+        Ok(number) if number >= least => Ok(number),
+        _ => bail!("bench: {option} needs a whole number from {least}, not {text:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Options> {
+        let words: Vec<String> = line.split_whitespace().map(String::from).collect();
+        Options::parse(&words)
+    }
+
+    #[test]
+    fn every_scenario_runs_once_unless_some_are_named() {
+        let all = parse("voice").expect("nothing more is needed");
+        assert_eq!(
+            (all.scenarios.len(), all.runs, all.seconds),
+            (SCENARIOS.len(), 1, SECONDS)
+        );
+        let some = parse("voice --scenario loss0 --scenario clean --runs 3 --dev").expect("all known");
+        assert_eq!(some.scenarios, ["loss0", "clean"]);
+        assert!(some.dev && some.runs == 3);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (bad, named) in [
+            ("", "voice"),
+            ("sound", "sound"),
+            ("voice --runs 0", "--runs"),
+            ("voice --seconds soon", "soon"),
+            ("voice --other", "--other"),
+            ("voice --speed 1", "--speed"),
+        ] {
+            let error = parse(bad).expect_err(bad).to_string();
+            assert!(error.contains(named), "{bad}: {error}");
+        }
+    }
+}

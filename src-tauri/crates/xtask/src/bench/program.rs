@@ -1,0 +1,103 @@
+//! One running program of a call: its lines are read as they come, and it ends with this value.
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+pub struct Program {
+    name: String,
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+    /// The lines of its contract so far, in order.
+    pub events: Vec<Value>,
+}
+
+impl Program {
+    /// Starts it; what it says of itself goes to `log`.
+    pub fn start(name: &str, mut command: Command, log: &Path) -> Result<Self> {
+        let log = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        let stdin = child.stdin.take();
+        let stdout = child.stdout.take().context("its output was not piped")?;
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            stdin,
+            lines,
+            events: Vec::new(),
+        })
+    }
+
+    /// Waits for an event; an error when the program ends before or does not say it in time.
+    pub fn wait_for(
+        &mut self,
+        what: &str,
+        limit: Duration,
+        mut found: impl FnMut(&Value) -> bool,
+    ) -> Result<Value> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => {
+                    // Another client may say more than the contract.
+                    let Ok(event) = serde_json::from_str::<Value>(&line) else {
+                        continue;
+                    };
+                    self.events.push(event.clone());
+                    if found(&event) {
+                        return Ok(event);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    bail!("{} did not say {what} within {} s", self.name, limit.as_secs())
+                }
+                Err(RecvTimeoutError::Disconnected) => bail!("{} ended before {what}", self.name),
+            }
+        }
+    }
+
+    pub fn write_line(&mut self, line: &str) -> Result<()> {
+        let stdin = self.stdin.as_mut().context("its input is closed")?;
+        writeln!(stdin, "{line}").with_context(|| format!("{} no longer listens", self.name))
+    }
+
+    /// Closes its input and waits until it has ended; it is killed when it does not.
+    pub fn finish(&mut self, limit: Duration) -> Result<()> {
+        self.stdin = None;
+        let ended = self.wait_for("its end", limit, |_| false);
+        if self.child.try_wait()?.is_none() && ended.is_err_and(|error| error.to_string().contains("within"))
+        {
+            self.child.kill()?;
+        }
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

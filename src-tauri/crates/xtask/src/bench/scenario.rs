@@ -1,0 +1,57 @@
+//! What the network does in a call: a file of the laboratory, or one made from a name such as `loss50`.
+
+use anyhow::{Result, bail};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The file that describes a scenario; made in `folder` when the laboratory has none of this name.
+pub fn file(name: &str, laboratory: &Path, folder: &Path) -> Result<PathBuf> {
+    let ready = laboratory.join("scenarios").join(format!("{name}.txt"));
+    if ready.is_file() {
+        return Ok(ready);
+    }
+    let Some(text) = made(name) else {
+        bail!(
+            "bench: no scenario {name} in {}, and its name is neither lossPERCENT, burstPERCENTxLENGTH nor rateKBITSk",
+            ready.display()
+        );
+    };
+    let file = folder.join(format!("{name}.txt"));
+    fs::write(&file, text)?;
+    Ok(file)
+}
+
+/// Both ways alike, 20 ms one way.
+fn made(name: &str) -> Option<String> {
+    let fault = if let Some(percent) = name.strip_prefix("loss") {
+        format!("loss={}", number(percent)?)
+    } else if let Some((percent, length)) = name.strip_prefix("burst").and_then(|rest| rest.split_once('x')) {
+        format!("burst={}:{}", number(percent)?, number(length)?)
+    } else {
+        let kbits = name.strip_prefix("rate")?.strip_suffix('k')?;
+        format!("rate={}k queue=400", number(kbits)?)
+    };
+    Some(format!("0 *.up delay=20\n0 a.up {fault}\n0 b.up {fault}\n"))
+}
+
+fn number(text: &str) -> Option<u32> {
+    text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_what_the_network_does() {
+        assert_eq!(
+            made("loss50").as_deref(),
+            Some("0 *.up delay=20\n0 a.up loss=50\n0 b.up loss=50\n")
+        );
+        assert!(made("burst20x3").is_some_and(|text| text.contains("a.up burst=20:3")));
+        assert!(made("rate25k").is_some_and(|text| text.contains("b.up rate=25k queue=400")));
+        for unknown in ["loss", "lossy", "burst10", "rate25", "storm"] {
+            assert_eq!(made(unknown), None, "{unknown}");
+        }
+    }
+}
