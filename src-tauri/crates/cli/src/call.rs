@@ -203,6 +203,7 @@ impl Session {
             }
             ClientEvent::ServerLost { .. }
             | ClientEvent::Media { .. }
+            | ClientEvent::Digit(_)
             | ClientEvent::Stats(_)
             | ClientEvent::Verdict(_)
             | ClientEvent::Notice(_) => None,

@@ -32,6 +32,9 @@ pub fn print(output: Output, probes: &SyntheticDevices, event: &ClientEvent) {
                 MediaMoment::FirstRendered => "first_rendered",
             },
         })),
+        ClientEvent::Digit(digit) => output.line(&json!({
+            "event": "dtmf", "digit": digit.to_string(), "at_ms": output.at_ms(),
+        })),
         ClientEvent::Stats(stats) => {
             let mut line = match serde_json::to_value(stats) {
                 Ok(Value::Object(fields)) => fields,

@@ -43,12 +43,16 @@ fn parse(line: &str) -> Result<Command, String> {
         "mute" => Ok(Command::SetMuted(switch()?)),
         "video" => Ok(Command::SetCamera(switch()?)),
         "hangup" => Ok(Command::HangUp),
+        "dtmf" => rest
+            .parse()
+            .map(Command::SendDigits)
+            .map_err(|error| format!("dtmf: {error}")),
         "restart" => Ok(Command::RestartIce),
         "mic" => Ok(Command::SetDevice(DeviceKind::Microphone, device()?)),
         "speaker" => Ok(Command::SetDevice(DeviceKind::Speaker, device()?)),
         "camera" => Ok(Command::SetDevice(DeviceKind::Camera, device()?)),
         _ => Err(format!(
-            "no command {word:?}: mute, video, hangup, restart, mic, speaker or camera"
+            "no command {word:?}: mute, video, hangup, dtmf, restart, mic, speaker or camera"
         )),
     }
 }
@@ -65,6 +69,8 @@ mod tests {
             Ok(Command::SetDevice(DeviceKind::Camera, _))
         ));
         assert!(parse("mute maybe").expect_err("not a switch").contains("maybe"));
+        assert!(matches!(parse("dtmf 12#"), Ok(Command::SendDigits(_))));
+        assert!(parse("dtmf 1?").expect_err("no key").contains("'?'"));
         assert!(parse("dance").expect_err("unknown").contains("dance"));
     }
 }

@@ -287,6 +287,7 @@ impl Actor {
                 }
                 Ok(())
             }
+            Command::SendDigits(digits) => self.send_digits(&digits),
             Command::RestartIce => self.restart_ice(),
             Command::SetDevice(kind, spec) => self.set_device(kind, spec),
             Command::Silence => self

@@ -14,7 +14,7 @@ use ahoy_call::{
 };
 use ahoy_media::sounds::Sound;
 use ahoy_media::units::Bitrate;
-use ahoy_peer::{AudioCodec, PeerConfig, PeerEvent, TransportState, answered_codec};
+use ahoy_peer::{AudioCodec, Digits, DigitsRefused, PeerConfig, PeerEvent, TransportState, answered_codec};
 use ahoy_signaling::LiveCall;
 use std::time::{Instant, SystemTime};
 
@@ -74,6 +74,15 @@ impl Actor {
     /// Looks for a new path at once.
     pub(crate) fn restart_ice(&mut self) -> Result<(), CommandRefused> {
         self.command_call(|call| CallCommand::RestartIce { call })
+    }
+
+    pub(crate) fn send_digits(&mut self, digits: &Digits) -> Result<(), CommandRefused> {
+        let peer = self.live.as_ref().and_then(|live| live.peer.as_ref());
+        let peer = peer.ok_or(CommandRefused::NoCall)?;
+        peer.send_digits(digits).map_err(|refused| match refused {
+            DigitsRefused::NotNegotiated => CommandRefused::DigitsNotTaken,
+            DigitsRefused::TooMany => CommandRefused::TooManyDigits,
+        })
     }
 
     /// Tells the calls whether the server is there.
@@ -344,6 +353,10 @@ impl Actor {
                 return;
             }
             PeerNews::Event(PeerEvent::Track(_)) => return,
+            PeerNews::Event(PeerEvent::Digit(digit)) => {
+                self.tell(ClientEvent::Digit(digit));
+                return;
+            }
             PeerNews::Event(PeerEvent::Message(text)) => match in_band::read(call, &text) {
                 Some(input) => input,
                 None => return,

@@ -6,6 +6,7 @@ use ahoy_call::{CallEnd, CallId, CallState, LinkQuality, Party, UserId};
 use ahoy_media::audio::voice::VoiceSettings;
 use ahoy_media::device::DeviceKind;
 use ahoy_media::spec::DeviceSpec;
+use ahoy_peer::Digits;
 use std::time::{Duration, Instant, SystemTime};
 
 /// What a user wants.
@@ -29,6 +30,8 @@ pub enum Command {
     SetVoiceLoss(u8),
     /// Cleans the voice otherwise, in this call and later ones.
     SetVoice(VoiceSettings),
+    /// Presses keys of a telephone in the live call.
+    SendDigits(Digits),
     /// Looks for a new path of the live call at once.
     RestartIce,
     /// Uses another microphone, speaker, camera or screen from now on.
@@ -59,6 +62,10 @@ pub enum CommandRefused {
     WrongState,
     #[error("you cannot call yourself")]
     SelfCall,
+    #[error("the other side takes no digits")]
+    DigitsNotTaken,
+    #[error("too many digits wait to be sent")]
+    TooManyDigits,
     #[error("not signed in")]
     NotSignedIn,
     #[error("the client has stopped")]
@@ -73,6 +80,8 @@ impl CommandRefused {
             CommandRefused::NoCall => "no_call",
             CommandRefused::WrongState => "wrong_state",
             CommandRefused::SelfCall => "self_call",
+            CommandRefused::DigitsNotTaken => "digits_not_taken",
+            CommandRefused::TooManyDigits => "too_many_digits",
             CommandRefused::NotSignedIn => "not_signed_in",
             CommandRefused::Stopped => "stopped",
         }
@@ -316,6 +325,8 @@ pub enum ClientEvent {
         what: MediaMoment,
         at: Instant,
     },
+    /// The other person pressed a key of a telephone.
+    Digit(char),
     Stats(Box<CallStats>),
     Verdict(Verdict),
     Notice(Notice),

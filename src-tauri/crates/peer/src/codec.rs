@@ -13,6 +13,9 @@ pub(crate) const VIDEO_CLOCK_RATE: u32 = 90_000;
 /// Hz; RFC 3551 §4.5.2 and §4.5.14, also of G.722.
 const WAVEFORM_CLOCK_RATE: u32 = 8_000;
 
+/// The encoding name of digits.
+pub(crate) const EVENTS: &str = "telephone-event";
+
 const RTX_MIME: &str = "video/rtx";
 
 /// A sound codec with its payload type: the static ones of RFC 3551 §6, and one for Opus.
@@ -33,6 +36,28 @@ pub(crate) fn audio_parameters(codec: AudioCodec) -> RTCRtpCodecParameters {
         },
         payload_type,
     }
+}
+
+/// Digits among the packets of sound with this clock (RFC 4733 §7.1.1: their clock is the voice's).
+pub(crate) fn event_parameters(clock_rate: u32) -> RTCRtpCodecParameters {
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: format!("audio/{EVENTS}"),
+            clock_rate,
+            channels: 0,
+            sdp_fmtp_line: "0-15".to_owned(),
+            rtcp_feedback: Vec::new(),
+        },
+        payload_type: if clock_rate == AUDIO_CLOCK_RATE { 110 } else { 126 },
+    }
+}
+
+/// The clocks of these codecs, each once.
+pub(crate) fn clock_rates(codecs: &[AudioCodec]) -> Vec<u32> {
+    let mut rates: Vec<u32> = codecs.iter().map(|codec| audio_clock_rate(*codec)).collect();
+    rates.sort_unstable();
+    rates.dedup();
+    rates
 }
 
 /// RTP ticks per second.

@@ -1,6 +1,6 @@
 //! How the library is set up: codecs, timers, sockets and the chain of interceptors.
 
-use crate::codec::audio_parameters;
+use crate::codec::{audio_parameters, clock_rates, event_parameters};
 use crate::config::{IceServer, PeerConfig};
 use crate::error::PeerError;
 use crate::estimator::PublishedEstimator;
@@ -100,6 +100,11 @@ pub(crate) fn media(
     for codec in &config.audio_codecs {
         engine
             .register_codec(audio_parameters(*codec), RtpCodecKind::Audio)
+            .map_err(failed)?;
+    }
+    for clock_rate in clock_rates(&config.audio_codecs) {
+        engine
+            .register_codec(event_parameters(clock_rate), RtpCodecKind::Audio)
             .map_err(failed)?;
     }
     for codec in &config.video_codecs {

@@ -17,6 +17,8 @@ pub enum PeerEvent {
     Track(RemoteTrack),
     /// The other side cannot decode our picture (PLI or FIR): encode a keyframe.
     KeyframeNeeded,
+    /// The other side pressed a key of a telephone: 0 to 9, `*`, `#`, A to D.
+    Digit(char),
     /// The other side said something over the connection's own data channel.
     Message(String),
     /// That channel was closed by the other side, which may be gone.

@@ -1,9 +1,12 @@
 //! The way of encoded frames from a media thread into the connection.
 
+use crate::config::AudioCodec;
+use crate::digits::{DigitSender, Digits, DigitsRefused, EventPacket};
 use crate::event::Codec;
 use ahoy_media::packet::EncodedFrame;
+use ahoy_media::units::RtpTime;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -63,6 +66,9 @@ pub(crate) struct Gate {
     /// `None` before the first negotiation; within, `None` = this kind is not sent.
     negotiated: Mutex<Option<Option<(Codec, u8)>>>,
     settled: Condvar,
+    digits: Mutex<DigitSender>,
+    /// The payload type of digits; `None` = the other side takes none.
+    events: Mutex<Option<u8>>,
     dropped: AtomicU64,
     handed: AtomicU64,
     refused: AtomicU64,
@@ -71,6 +77,33 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn set_connected(&self, connected: bool) {
         self.connected.store(connected, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_events(&self, payload_type: Option<u8>) {
+        *self.events.lock().unwrap_or_else(PoisonError::into_inner) = payload_type;
+    }
+
+    /// Queues digits behind those that wait.
+    pub(crate) fn handle_digits(&self, digits: &Digits) -> Result<(), DigitsRefused> {
+        if !self.is_open() || self.events().is_none() {
+            return Err(DigitsRefused::NotNegotiated);
+        }
+        self.digits().handle_digits(digits)
+    }
+
+    /// What takes the place of a voice frame, if anything does, and its payload type.
+    pub(crate) fn digits_for(&self, rtp_time: RtpTime, codec: AudioCodec) -> Option<(u8, Vec<EventPacket>)> {
+        let payload_type = self.events()?;
+        let packets = self.digits().handle_frame(rtp_time, codec);
+        (!packets.is_empty()).then_some((payload_type, packets))
+    }
+
+    fn events(&self) -> Option<u8> {
+        *self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn digits(&self) -> MutexGuard<'_, DigitSender> {
+        self.digits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn set_negotiated(&self, negotiated: Option<(Codec, u8)>) {
@@ -123,8 +156,6 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::AudioCodec;
-    use ahoy_media::units::RtpTime;
     use std::time::Instant;
 
     fn frame() -> EncodedFrame {

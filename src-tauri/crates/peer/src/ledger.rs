@@ -38,6 +38,8 @@ pub(crate) struct Received {
     pub(crate) bytes: usize,
     /// It came over RTX.
     pub(crate) repaired: bool,
+    /// Its RTP time is that of its sending, so that it tells the jitter.
+    pub(crate) timed: bool,
 }
 
 impl Ledger {
@@ -237,7 +239,7 @@ impl Inbound {
             Arrival::New => {
                 self.stats.packets += 1;
                 self.stats.bytes += packet.bytes as u64;
-                if !packet.repaired {
+                if packet.timed && !packet.repaired {
                     self.measure_jitter(now, packet.rtp_time);
                 }
             }
@@ -335,6 +337,7 @@ mod tests {
             rtp_time: RtpTime::new(ticks),
             bytes: 100,
             repaired: false,
+            timed: true,
         }
     }
 

@@ -8,6 +8,7 @@ mod channel;
 mod check_code;
 mod codec;
 mod config;
+mod digits;
 mod engine;
 mod error;
 mod estimator;
@@ -44,6 +45,7 @@ extern crate self as ahoy_peer;
 mod tests;
 
 pub use config::{AudioCodec, Credential, IceServer, OfferMedia, PeerConfig, VideoCodec};
+pub use digits::{BadDigits, Digits, DigitsRefused};
 pub use error::PeerError;
 pub use event::{Codec, MediaKind, PacketSink, PeerEvent, RemoteTrack, TransportState};
 pub use frame_sender::FrameSender;

@@ -3,8 +3,9 @@
 //! Packets end here: the library's own way to the application is one more queue and one more task, and it begins anew at
 //! every renegotiation. Runs on the connection's driver task, so a sink must not block.
 
-use crate::codec::{audio_clock_rate, codec_of};
+use crate::codec::{EVENTS, audio_clock_rate, codec_of};
 use crate::config::AudioCodec;
+use crate::digits::DigitReceiver;
 use crate::event::{Codec, MediaKind, PacketSink, PeerEvent, RemoteTrack};
 use crate::interceptor::Passage;
 use crate::ledger::{Ledger, Received};
@@ -27,6 +28,8 @@ pub(crate) struct Sinks {
     video: Option<PacketSink>,
     /// What each payload type of sound is; empty before the first negotiation.
     audio_codecs: Vec<(u8, AudioCodec)>,
+    /// The payload types of digits.
+    events: Vec<u8>,
 }
 
 impl Sinks {
@@ -36,6 +39,10 @@ impl Sinks {
 
     pub(crate) fn set_audio_codecs(&mut self, codecs: &[(u8, AudioCodec)]) {
         self.audio_codecs = codecs.to_vec();
+    }
+
+    pub(crate) fn set_events(&mut self, payload_types: impl Iterator<Item = u8>) {
+        self.events = payload_types.collect();
     }
 
     fn audio_codec(&self, payload_type: u8) -> Option<AudioCodec> {
@@ -67,6 +74,7 @@ pub(crate) struct MediaTap {
     feedback_ssrc: u32,
     /// The other side's video has been bound before.
     video_bound: bool,
+    digits: DigitReceiver,
     passage: Passage,
     #[cfg(test)]
     pub(crate) asks_for_keyframe_when_bound_again: bool,
@@ -87,10 +95,17 @@ impl MediaTap {
             rtx: HashSet::new(),
             feedback_ssrc,
             video_bound: false,
+            digits: DigitReceiver::default(),
             passage: Passage::default(),
             #[cfg(test)]
             asks_for_keyframe_when_bound_again: true,
         }
+    }
+
+    /// The sound codec that the other side sends first.
+    fn first_sound(&self) -> Option<Codec> {
+        let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        sinks.audio_codecs.first().map(|&(_, codec)| Codec::Audio(codec))
     }
 
     fn asks_for_keyframe_when_bound_again(&self) -> bool {
@@ -101,19 +116,25 @@ impl MediaTap {
     }
 
     fn deliver(&mut self, now: Instant, kind: MediaKind, packet: rtc::rtp::Packet, repaired: bool) {
+        let payload_type = packet.header.payload_type;
+        let (codec, digits) = match kind {
+            MediaKind::Audio => {
+                let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+                (
+                    sinks.audio_codec(payload_type),
+                    sinks.events.contains(&payload_type),
+                )
+            }
+            MediaKind::Video => (None, false),
+        };
         let received = Received {
             ssrc: packet.header.ssrc,
             sequence: SequenceNumber::new(packet.header.sequence_number),
             rtp_time: RtpTime::new(packet.header.timestamp),
             bytes: packet.payload.len(),
             repaired,
-        };
-        let codec = match kind {
-            MediaKind::Audio => {
-                let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-                sinks.audio_codec(packet.header.payload_type)
-            }
-            MediaKind::Video => None,
+            // The packets of a digit all have the time of its beginning.
+            timed: !digits,
         };
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(codec) = codec
@@ -124,8 +145,11 @@ impl MediaTap {
         }
         ledger.handle_received(now, kind, received);
         drop(ledger);
-        // Comfort noise and telephone events are no speech of any codec here.
+        // Comfort noise and digits are no speech of any codec here.
         if kind == MediaKind::Audio && codec.is_none() {
+            if digits && let Some(digit) = self.digits.handle_packet(received.rtp_time, &packet.payload) {
+                self.outlet.push(PeerEvent::Digit(digit));
+            }
             return;
         }
         // A packet of padding alone carries a sequence number and nothing to decode.
@@ -207,7 +231,13 @@ impl Interceptor for MediaTap {
         if self.rtx.contains(&info.ssrc) {
             return;
         }
-        let Some(codec) = codec_of(&info.mime_type) else {
+        // Where a digit comes first, the library takes the whole stream for one of digits.
+        let digits_first = info.mime_type.eq_ignore_ascii_case(&format!("audio/{EVENTS}"));
+        let Some(codec) = (if digits_first {
+            self.first_sound()
+        } else {
+            codec_of(&info.mime_type)
+        }) else {
             return;
         };
         let kind = codec.kind();

@@ -4,7 +4,7 @@
 //! library makes of them may fail, and even panic, without harm to the caller.
 
 use crate::channel;
-use crate::codec::codec_of;
+use crate::codec::{audio_clock_rate, codec_of};
 use crate::config::AudioCodec;
 use crate::config::OfferMedia;
 #[cfg(test)]
@@ -51,6 +51,9 @@ pub(crate) struct Negotiation {
     /// Payload types of sound, as each side numbers what it receives.
     local_audio: Vec<(u8, AudioCodec)>,
     remote_audio: Vec<(u8, AudioCodec)>,
+    /// Payload types of digits with their clocks, as each side numbers what it receives.
+    local_events: Vec<(u8, u32)>,
+    remote_events: Vec<(u8, u32)>,
     proposal: Option<Proposal>,
     #[cfg(test)]
     workarounds: Workarounds,
@@ -81,6 +84,8 @@ impl Negotiation {
             remote: Vec::new(),
             local_audio: Vec::new(),
             remote_audio: Vec::new(),
+            local_events: Vec::new(),
+            remote_events: Vec::new(),
             proposal: None,
             #[cfg(test)]
             workarounds: Workarounds::default(),
@@ -233,6 +238,9 @@ impl Negotiation {
         for (kind, frames) in [(MediaKind::Audio, audio_out), (MediaKind::Video, video_out)] {
             let negotiated = self.negotiated(kind).await;
             tracing::debug!(?kind, ?negotiated, "negotiated");
+            if let Some((Codec::Audio(codec), _)) = negotiated {
+                frames.gate().set_events(self.event_payload_type(codec));
+            }
             frames.gate().set_negotiated(negotiated);
         }
     }
@@ -266,6 +274,18 @@ impl Negotiation {
         &self.local_audio
     }
 
+    /// What the other side may send as digits, by payload type.
+    pub(crate) fn events_received(&self) -> impl Iterator<Item = u8> {
+        self.local_events.iter().map(|&(number, _)| number)
+    }
+
+    /// As what digits are sent beside this codec, whose clock theirs must be.
+    fn event_payload_type(&self, codec: AudioCodec) -> Option<u8> {
+        let clock = audio_clock_rate(codec);
+        let find = |events: &[(u8, u32)]| events.iter().find(|event| event.1 == clock).map(|event| event.0);
+        find(&self.local_events).and_then(|_| find(&self.remote_events))
+    }
+
     /// Which way media of a kind goes by both descriptions.
     pub(crate) fn direction(&self, kind: MediaKind) -> Direction {
         let said = |sections| {
@@ -278,11 +298,15 @@ impl Negotiation {
         )
     }
 
-    /// Kinds that neither side refused.
+    /// Kinds that neither side refused and both can decode.
     fn shared_kinds(&self) -> impl Iterator<Item = MediaKind> {
+        let taken = |sections: &[Section], kind| sdp::live(sections, kind).is_some();
+        // The library is content with digits in common.
+        let voice = |codec: &(u8, AudioCodec)| self.remote_audio.iter().any(|theirs| theirs.1 == codec.1);
         [MediaKind::Audio, MediaKind::Video]
             .into_iter()
-            .filter(|&kind| sdp::live(&self.local, kind).is_some() && sdp::live(&self.remote, kind).is_some())
+            .filter(move |&kind| taken(&self.local, kind) && taken(&self.remote, kind))
+            .filter(move |&kind| kind == MediaKind::Video || self.local_audio.iter().any(voice))
     }
 
     async fn add_track(&mut self, connection: &dyn PeerConnection, kind: MediaKind) -> Result<(), PeerError> {
@@ -331,6 +355,7 @@ impl Negotiation {
         handler.set_local_ufrag(sdp::ice_ufrag(&sdp));
         self.local = sdp::sections(&sdp);
         self.local_audio = sdp::audio_codecs(&sdp);
+        self.local_events = sdp::telephone_events(&sdp);
         connection.set_local_description(description).await?;
         if !self.described {
             return Ok(sdp);
@@ -343,6 +368,7 @@ impl Negotiation {
     async fn follow_remote(&mut self, connection: &dyn PeerConnection, remote_sdp: &str) {
         self.described = true;
         self.remote_audio = sdp::audio_codecs(remote_sdp);
+        self.remote_events = sdp::telephone_events(remote_sdp);
         for candidate in self.candidates.handle_description(sdp::ice_ufrag(remote_sdp)) {
             apply_candidate(connection, candidate).await;
         }

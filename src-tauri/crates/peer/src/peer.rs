@@ -4,6 +4,7 @@ use crate::check_code;
 use crate::codec::audio_clock_rate;
 use crate::config::AudioCodec;
 use crate::config::{IceServer, OfferMedia, PeerConfig};
+use crate::digits::{Digits, DigitsRefused};
 use crate::engine::{self, Taps};
 use crate::error::PeerError;
 use crate::event::Codec;
@@ -246,6 +247,13 @@ impl Peer {
         self.inner.rehearsal.set_loss(percent);
     }
 
+    /// Presses keys of a telephone one after the other, each in place of 100 ms of the voice.
+    ///
+    /// Errors: the other side takes none (by its description, or because the connection is down), or too many wait.
+    pub fn send_digits(&self, digits: &Digits) -> Result<(), DigitsRefused> {
+        self.inner.audio_out.gate().handle_digits(digits)
+    }
+
     /// Says something over the connection itself and waits shortly until the other side has it; `false` when it has no
     /// ear for it.
     pub async fn say(&self, text: &str) -> bool {
@@ -391,6 +399,10 @@ impl Inner {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .set_audio_codecs(negotiation.audio_payload_types());
+        self.sinks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .set_events(negotiation.events_received());
         negotiation
             .open_gates(&*self.connection, &self.audio_out, &self.video_out)
             .await;

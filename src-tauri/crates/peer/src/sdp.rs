@@ -1,5 +1,6 @@
 //! The little this crate reads and changes in descriptions itself (RFC 8866 lines). Pure; the library does the rest.
 
+use crate::codec::EVENTS;
 use crate::config::AudioCodec;
 use crate::event::MediaKind;
 use ahoy_call::Direction;
@@ -87,28 +88,46 @@ pub(crate) fn live(sections: &[Section], kind: MediaKind) -> Option<Section> {
 /// The payload types of the first sound section in its order of preference, those of our codecs. Static types need no
 /// line of their own (RFC 3551 §6).
 pub(crate) fn audio_codecs(sdp: &str) -> Vec<(u8, AudioCodec)> {
-    let mut types: Vec<(u8, Option<AudioCodec>)> = Vec::new();
+    let codec = |(number, map): (u8, Option<&str>)| match map {
+        Some(map) => Some((number, encoding_name(map).parse().ok()?)),
+        None => Some((number, static_codec(number)?)),
+    };
+    audio_types(sdp).into_iter().filter_map(codec).collect()
+}
+
+/// The payload types of digits in the first sound section, with their clocks in Hz.
+pub(crate) fn telephone_events(sdp: &str) -> Vec<(u8, u32)> {
+    let event = |(number, map): (u8, Option<&str>)| {
+        let map = map.filter(|map| encoding_name(map).eq_ignore_ascii_case(EVENTS))?;
+        Some((number, map.split('/').nth(1)?.parse().ok()?))
+    };
+    audio_types(sdp).into_iter().filter_map(event).collect()
+}
+
+fn encoding_name(map: &str) -> &str {
+    map.split('/').next().unwrap_or_default()
+}
+
+/// The payload types of the first sound section, each with what `a=rtpmap` says of it.
+fn audio_types(sdp: &str) -> Vec<(u8, Option<&str>)> {
+    let mut types: Vec<(u8, Option<&str>)> = Vec::new();
     let mut in_audio = false;
     for line in sdp.lines().map(str::trim_end) {
         if let Some(media) = line.strip_prefix("m=") {
             in_audio = media.starts_with("audio ") && types.is_empty();
             if in_audio {
                 let numbers = media.split(' ').skip(3).filter_map(|word| word.parse().ok());
-                types.extend(numbers.map(|number| (number, static_codec(number))));
+                types.extend(numbers.map(|number| (number, None)));
             }
         } else if in_audio
             && let Some((number, encoding)) =
                 line.strip_prefix("a=rtpmap:").and_then(|map| map.split_once(' '))
             && let Some(known) = types.iter_mut().find(|(known, _)| Ok(*known) == number.parse())
         {
-            let name = encoding.split('/').next().unwrap_or_default();
-            known.1 = name.parse().ok();
+            known.1 = Some(encoding);
         }
     }
-    let ours = types
-        .into_iter()
-        .filter_map(|(number, codec)| Some((number, codec?)));
-    ours.collect()
+    types
 }
 
 /// The sound codec that an answer to `offer_sdp` agrees on: the first of the offer that is among `ours`, as RFC 3264 §6.1
@@ -243,6 +262,7 @@ mod tests {
             Some(AudioCodec::Opus)
         );
         assert_eq!(answered_codec(sdp, &[AudioCodec::Pcma]), None);
+        assert_eq!(telephone_events(sdp), [(126, 8000)]);
         assert_eq!(audio_codecs("m=audio 9 X 300 x"), []);
         assert_eq!(audio_codecs(""), []);
     }

@@ -1,6 +1,6 @@
 //! The streams this side sends, as the library wants them described.
 
-use crate::codec::audio_parameters;
+use crate::codec::{audio_parameters, clock_rates, event_parameters};
 use crate::config::{AudioCodec, VideoCodec};
 use crate::error::PeerError;
 use crate::event::MediaKind;
@@ -71,11 +71,10 @@ pub(crate) fn track_codecs(kind: MediaKind, audio: &[AudioCodec], video: &[Video
     let picture = video
         .first()
         .and_then(|codec| codec.parameters().into_iter().next());
+    let sounds = audio.iter().map(|codec| audio_parameters(*codec));
+    let events = clock_rates(audio).into_iter().map(event_parameters);
     match kind {
-        MediaKind::Audio => audio
-            .iter()
-            .map(|codec| audio_parameters(*codec).rtp_codec)
-            .collect(),
+        MediaKind::Audio => sounds.chain(events).map(|codec| codec.rtp_codec).collect(),
         MediaKind::Video => picture.map(|codec| codec.rtp_codec).into_iter().collect(),
     }
 }

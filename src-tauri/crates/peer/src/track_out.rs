@@ -1,11 +1,13 @@
 //! One track this side sends: packets out of encoded frames. Runs as one task per kind on the caller's runtime.
 
 use crate::config::VideoCodec;
+use crate::digits::EventPacket;
 use crate::event::{Codec, MediaKind};
 use crate::frame_sender::Gate;
 use crate::outlet::Outlet;
 use crate::pacer::Pacer;
 use ahoy_media::packet::EncodedFrame;
+use ahoy_media::units::RtpTime;
 use bytes::Bytes;
 use rtc::rtp::Packet;
 use rtc::rtp::codec::vp8::Vp8Payloader;
@@ -60,12 +62,20 @@ impl Packetizer {
             .map(|(index, payload)| Packet {
                 header: self.header(
                     payload_type,
-                    frame,
+                    frame.rtp_time,
                     index == last && codec.kind() == MediaKind::Video,
                 ),
                 payload,
             })
             .collect()
+    }
+
+    fn packetize_events(&mut self, payload_type: u8, events: &[EventPacket]) -> Vec<Packet> {
+        let packet = |event: &EventPacket| Packet {
+            header: self.header(payload_type, event.rtp_time, event.marker),
+            payload: Bytes::copy_from_slice(&event.payload),
+        };
+        events.iter().map(packet).collect()
     }
 
     fn split_vp8(&mut self, payload: &Bytes) -> Vec<Bytes> {
@@ -76,7 +86,7 @@ impl Packetizer {
     }
 
     /// A new header for every packet: one with leftovers of another is dropped inside the library without an error.
-    fn header(&mut self, payload_type: u8, frame: &EncodedFrame, marker: bool) -> Header {
+    fn header(&mut self, payload_type: u8, rtp_time: RtpTime, marker: bool) -> Header {
         let sequence_number = self.sequence;
         self.sequence = self.sequence.wrapping_add(1);
         Header {
@@ -84,7 +94,7 @@ impl Packetizer {
             marker,
             payload_type,
             sequence_number,
-            timestamp: frame.rtp_time.as_u32(),
+            timestamp: rtp_time.as_u32(),
             ssrc: self.ssrc,
             #[cfg(test)]
             extension: self.damages_headers,
@@ -130,9 +140,13 @@ impl TrackOut {
     /// Nothing while the connection is down or the kind is not negotiated: such frames are of no use later.
     fn packets_of(&mut self, frame: &EncodedFrame) -> Vec<Packet> {
         match self.gate.negotiated() {
-            Some((codec, payload_type)) if self.gate.is_open() => {
-                self.packetizer.packetize(codec, payload_type, frame)
-            }
+            Some((codec, payload_type)) if self.gate.is_open() => match codec {
+                Codec::Audio(sound) => match self.gate.digits_for(frame.rtp_time, sound) {
+                    Some((payload_type, events)) => self.packetizer.packetize_events(payload_type, &events),
+                    None => self.packetizer.packetize(codec, payload_type, frame),
+                },
+                Codec::Video(_) => self.packetizer.packetize(codec, payload_type, frame),
+            },
             _ => Vec::new(),
         }
     }
@@ -151,7 +165,6 @@ impl TrackOut {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ahoy_media::units::RtpTime;
 
     #[test]
     fn a_picture_becomes_numbered_packets_of_which_the_last_is_marked() {

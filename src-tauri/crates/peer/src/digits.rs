@@ -1,0 +1,251 @@
+//! Digits of a telephone (DTMF) as events among the voice packets (RFC 4733).
+//!
+//! Pure. The voice frames are the clock: while a digit is pressed each of them gives way to an event packet.
+
+use crate::codec::audio_clock_rate;
+use crate::config::AudioCodec;
+use ahoy_media::units::RtpTime;
+use std::collections::VecDeque;
+use std::fmt;
+use std::str::FromStr;
+
+/// Event numbers 0 to 15 in the order of RFC 4733 §3.2.
+const KEYS: &str = "0123456789*#ABCD";
+/// Digits that wait at most: no number is longer, and they take 180 ms each.
+const MOST: usize = 64;
+/// A frame of voice is this part of a second.
+const FRAMES_PER_SECOND: u32 = 50;
+/// How long a digit is pressed: 100 ms, as browsers do.
+const PRESSED: u32 = 5;
+/// Frames of voice between two digits: 80 ms, so that each is heard as one of its own.
+const PAUSE: u32 = 4;
+/// The last packet is sent so often, because a lost end is a digit that goes on (RFC 4733 §2.5.1.4).
+const ENDS: usize = 3;
+/// dBm0 below zero, as browsers say it.
+const VOLUME: u8 = 10;
+const END_BIT: u8 = 0x80;
+
+/// What is dialled: 0 to 9, `*`, `#` and A to D, at least one and at most 64.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digits(Vec<u8>);
+
+/// A text that cannot be dialled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadDigits {
+    #[error("{0:?} is no key of a telephone: 0 to 9, *, #, A to D")]
+    NoKey(char),
+    #[error("{0} digits; 1 to {MOST} can be sent at once")]
+    Count(usize),
+}
+
+impl FromStr for Digits {
+    type Err = BadDigits;
+
+    fn from_str(text: &str) -> Result<Self, BadDigits> {
+        let event = |key: char| {
+            let found = KEYS.find(key.to_ascii_uppercase());
+            found.map(|event| event as u8).ok_or(BadDigits::NoKey(key))
+        };
+        let events = text.chars().map(event).collect::<Result<Vec<u8>, _>>()?;
+        match events.len() {
+            1..=MOST => Ok(Self(events)),
+            count => Err(BadDigits::Count(count)),
+        }
+    }
+}
+
+impl fmt::Display for Digits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|&event| match key(event) {
+            Some(key) => write!(f, "{key}"),
+            None => Ok(()),
+        })
+    }
+}
+
+fn key(event: u8) -> Option<char> {
+    KEYS.chars().nth(event.into())
+}
+
+/// Why digits were not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DigitsRefused {
+    #[error("the other side takes no digits")]
+    NotNegotiated,
+    #[error("too many digits wait to be sent")]
+    TooMany,
+}
+
+/// One packet of an event, without the header that all packets have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EventPacket {
+    /// The first packet of an event.
+    pub(crate) marker: bool,
+    /// When the event began.
+    pub(crate) rtp_time: RtpTime,
+    pub(crate) payload: [u8; 4],
+}
+
+/// The digits that wait, and the one that is pressed.
+#[derive(Debug, Default)]
+pub(crate) struct DigitSender {
+    waiting: VecDeque<u8>,
+    pressed: Option<Pressed>,
+    /// Frames of voice to come before the next digit.
+    pause: u32,
+}
+
+#[derive(Debug)]
+struct Pressed {
+    event: u8,
+    began: RtpTime,
+    frames: u32,
+}
+
+impl DigitSender {
+    /// All of them or none.
+    pub(crate) fn handle_digits(&mut self, digits: &Digits) -> Result<(), DigitsRefused> {
+        if self.waiting.len() + digits.0.len() > MOST {
+            return Err(DigitsRefused::TooMany);
+        }
+        self.waiting.extend(&digits.0);
+        Ok(())
+    }
+
+    /// Takes the time of a voice frame of 20 ms; returns what is sent in its place. None = the frame itself.
+    pub(crate) fn handle_frame(&mut self, rtp_time: RtpTime, codec: AudioCodec) -> Vec<EventPacket> {
+        if self.pressed.is_none() {
+            if self.pause > 0 {
+                self.pause -= 1;
+                return Vec::new();
+            }
+            let Some(event) = self.waiting.pop_front() else {
+                return Vec::new();
+            };
+            self.pressed = Some(Pressed {
+                event,
+                began: rtp_time,
+                frames: 0,
+            });
+        }
+        let Some(pressed) = &mut self.pressed else {
+            return Vec::new();
+        };
+        pressed.frames += 1;
+        let ended = pressed.frames >= PRESSED;
+        let packet = pressed.packet(audio_clock_rate(codec) / FRAMES_PER_SECOND, ended);
+        if !ended {
+            return vec![packet];
+        }
+        self.pressed = None;
+        self.pause = PAUSE;
+        vec![packet; ENDS]
+    }
+}
+
+impl Pressed {
+    fn packet(&self, ticks_per_frame: u32, ended: bool) -> EventPacket {
+        let duration = (self.frames * ticks_per_frame) as u16;
+        let [high, low] = duration.to_be_bytes();
+        EventPacket {
+            marker: self.frames == 1,
+            rtp_time: self.began,
+            payload: [
+                self.event,
+                if ended { END_BIT | VOLUME } else { VOLUME },
+                high,
+                low,
+            ],
+        }
+    }
+}
+
+/// Tells the digits of the other side, each once.
+#[derive(Debug, Default)]
+pub(crate) struct DigitReceiver {
+    last: Option<RtpTime>,
+}
+
+impl DigitReceiver {
+    /// Takes an event packet; a digit at the first one that came of it.
+    pub(crate) fn handle_packet(&mut self, rtp_time: RtpTime, payload: &[u8]) -> Option<char> {
+        let known = self.last.is_some_and(|last| rtp_time.since(last) <= 0);
+        let digit = key(*payload.first()?)?;
+        if known || payload.len() < 4 {
+            return None;
+        }
+        self.last = Some(rtp_time);
+        Some(digit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dial(digits: &str, codec: AudioCodec, frames: u32) -> Vec<Vec<EventPacket>> {
+        let mut sender = DigitSender::default();
+        let digits = digits.parse().expect("all keys");
+        sender.handle_digits(&digits).expect("there is room");
+        let ticks = audio_clock_rate(codec) / FRAMES_PER_SECOND;
+        let frame = |n| sender.handle_frame(RtpTime::new(u32::MAX - 500).plus(n * ticks), codec);
+        (0..frames).map(frame).collect()
+    }
+
+    #[test]
+    fn a_digit_takes_the_place_of_five_frames_and_ends_three_times() {
+        let sent = dial("5", AudioCodec::Opus, 8);
+        let began = RtpTime::new(u32::MAX - 500);
+        let packet = |marker, payload| EventPacket {
+            marker,
+            rtp_time: began,
+            payload,
+        };
+        assert_eq!(sent[0], [packet(true, [5, 10, 0x03, 0xc0])]);
+        assert_eq!(sent[3], [packet(false, [5, 10, 0x0f, 0x00])]);
+        assert_eq!(sent[4], vec![packet(false, [5, 0x8a, 0x12, 0xc0]); 3]);
+        assert!(sent[5..].iter().all(Vec::is_empty), "{sent:?}");
+    }
+
+    #[test]
+    fn digits_are_told_apart_by_voice_and_by_their_time() {
+        let sent = dial("#d", AudioCodec::Pcmu, 20);
+        let began: Vec<u32> = sent
+            .iter()
+            .flatten()
+            .map(|packet| packet.rtp_time.as_u32())
+            .collect();
+        assert_eq!(began[0].wrapping_add(9 * 160), began[began.len() - 1]);
+        let mut receiver = DigitReceiver::default();
+        let heard: String = sent
+            .iter()
+            .flatten()
+            .filter_map(|packet| receiver.handle_packet(packet.rtp_time, &packet.payload))
+            .collect();
+        assert_eq!(heard, "#D");
+    }
+
+    #[test]
+    fn a_lost_beginning_loses_no_digit_and_junk_is_none() {
+        let sent = dial("7", AudioCodec::Opus, 6);
+        let end = &sent[4][2];
+        let mut receiver = DigitReceiver::default();
+        for junk in [&[][..], &[7], &[16, 10, 0, 1], &[255; 9]] {
+            assert_eq!(receiver.handle_packet(RtpTime::new(1), junk), None);
+        }
+        assert_eq!(receiver.handle_packet(end.rtp_time, &end.payload), Some('7'));
+        assert_eq!(receiver.handle_packet(end.rtp_time, &end.payload), None);
+    }
+
+    #[test]
+    fn what_cannot_be_dialled_is_named() {
+        assert_eq!("1x".parse::<Digits>(), Err(BadDigits::NoKey('x')));
+        assert_eq!("".parse::<Digits>(), Err(BadDigits::Count(0)));
+        assert_eq!("1".repeat(65).parse::<Digits>(), Err(BadDigits::Count(65)));
+        assert_eq!("0*#a".parse::<Digits>().expect("all keys").to_string(), "0*#A");
+        let mut sender = DigitSender::default();
+        let many = "1".repeat(64).parse().expect("all keys");
+        assert_eq!(sender.handle_digits(&many), Ok(()));
+        assert_eq!(sender.handle_digits(&many), Err(DigitsRefused::TooMany));
+    }
+}
