@@ -1,16 +1,15 @@
 //! Calling the Echo contact over a real server and a real connection: one hears and sees oneself.
 
+#[path = "shared/settings.rs"]
+mod settings;
+
 use ahoy_call::{CallState, Party, UserId};
-use ahoy_client::{
-    Client, ClientEvent, ClientHandle, Command, Credentials, DeviceChoice, Limits, Settings, echo,
-};
-use ahoy_media::audio::voice::VoiceSettings;
-use ahoy_media::codec::SoundCodec;
+use ahoy_client::{Client, ClientEvent, ClientHandle, Command, Credentials, DeviceChoice, Settings, echo};
 use ahoy_media::spec::DeviceSpec;
 use ahoy_media::synthetic::devices::SyntheticDevices;
 use ahoy_media::units::Resolution;
 use ahoy_server::{Account, Server, ServerConfig};
-use ahoy_signaling::{Auth, Secret};
+use ahoy_signaling::Secret;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -23,12 +22,8 @@ fn user(number: u64) -> UserId {
 }
 
 fn settings(server: &Server) -> Settings {
+    let token = Credentials::Token(Secret::new(server.token_for(user(1))));
     Settings {
-        server: server.ws_url(),
-        credentials: Credentials::Token(Secret::new(server.token_for(user(1)))),
-        device_id: "test".to_owned(),
-        insecure_server: false,
-        auth: Auth::Header,
         devices: DeviceChoice {
             microphone: DeviceSpec::Tone { hz: TONE_HZ },
             speaker: DeviceSpec::Probe,
@@ -40,14 +35,8 @@ fn settings(server: &Server) -> Settings {
             ring: None,
             fall_back: false,
         },
-        limits: Limits::default(),
-        audio_codecs: SoundCodec::ALL.to_vec(),
-        voice: VoiceSettings::default(),
-        ice_servers: Vec::new(),
-        relay_only: false,
-        loopback: true,
-        auto_answer: false,
         stats_interval: Duration::from_millis(200),
+        ..settings::settings(server.ws_url(), token)
     }
 }
 

@@ -1,12 +1,12 @@
 //! A microphone and a speaker that are unplugged in a call are replaced within a second, and it is said (GOALS S25).
 
+#[path = "shared/settings.rs"]
+mod settings;
+
 use ahoy_call::{CallState, Party, UserId};
 use ahoy_client::{
-    Client, ClientEvent, ClientHandle, Command, Credentials, DeviceChoice, Limits, MicrophoneState, Settings,
-    echo,
+    Client, ClientEvent, ClientHandle, Command, Credentials, DeviceChoice, MicrophoneState, Settings, echo,
 };
-use ahoy_media::audio::voice::VoiceSettings;
-use ahoy_media::codec::SoundCodec;
 use ahoy_media::device::{
     AudioFormat, AudioSink, AudioSource, DeviceError, DeviceKind, Devices, VideoRequest, VideoSink,
     VideoSource,
@@ -14,7 +14,7 @@ use ahoy_media::device::{
 use ahoy_media::spec::DeviceSpec;
 use ahoy_media::synthetic::devices::SyntheticDevices;
 use ahoy_server::{Account, Server, ServerConfig};
-use ahoy_signaling::{Auth, Secret};
+use ahoy_signaling::Secret;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -124,12 +124,8 @@ fn user(number: u64) -> UserId {
 }
 
 fn settings(server: &Server) -> Settings {
+    let token = Credentials::Token(Secret::new(server.token_for(user(1))));
     Settings {
-        server: server.ws_url(),
-        credentials: Credentials::Token(Secret::new(server.token_for(user(1)))),
-        device_id: "test".to_owned(),
-        insecure_server: false,
-        auth: Auth::Header,
         devices: DeviceChoice {
             microphone: DeviceSpec::Microphone("headset".to_owned()),
             speaker: DeviceSpec::Speaker("headset".to_owned()),
@@ -138,14 +134,8 @@ fn settings(server: &Server) -> Settings {
             ring: None,
             fall_back: true,
         },
-        limits: Limits::default(),
-        audio_codecs: SoundCodec::ALL.to_vec(),
-        voice: VoiceSettings::default(),
-        ice_servers: Vec::new(),
-        relay_only: false,
-        loopback: true,
-        auto_answer: false,
         stats_interval: Duration::from_millis(200),
+        ..settings::settings(server.ws_url(), token)
     }
 }
 

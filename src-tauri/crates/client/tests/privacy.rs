@@ -1,13 +1,13 @@
 //! What a client tells of its addresses: the test is the server, and reads every message (GOALS S18).
 
+#[path = "shared/settings.rs"]
+mod settings;
+
 use ahoy_call::{Party, UserId};
-use ahoy_client::{Client, ClientEvent, Command, Credentials, DeviceChoice, Limits, Settings};
-use ahoy_media::audio::voice::VoiceSettings;
-use ahoy_media::codec::SoundCodec;
-use ahoy_media::spec::DeviceSpec;
+use ahoy_client::{Client, ClientEvent, Command, Credentials, Settings};
 use ahoy_media::synthetic::devices::SyntheticDevices;
 use ahoy_peer::{Credential, IceServer, Peer, PeerConfig, PeerEvent};
-use ahoy_signaling::{Auth, Secret};
+use ahoy_signaling::Secret;
 use ahoy_turn::{TurnConfig, TurnSecret, TurnServer};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -113,29 +113,8 @@ impl Fake {
 
 fn settings(listener: &TcpListener) -> Settings {
     let address = listener.local_addr().expect("bound");
-    Settings {
-        server: format!("ws://{address}/ws"),
-        credentials: Credentials::Token(Secret::new("a.b.c")),
-        device_id: "test".to_owned(),
-        devices: DeviceChoice {
-            microphone: DeviceSpec::Tone { hz: 440 },
-            speaker: DeviceSpec::Null,
-            camera: DeviceSpec::Null,
-            screen: DeviceSpec::Null,
-            ring: None,
-            fall_back: false,
-        },
-        limits: Limits::default(),
-        audio_codecs: SoundCodec::ALL.to_vec(),
-        voice: VoiceSettings::default(),
-        ice_servers: Vec::new(),
-        insecure_server: false,
-        auth: Auth::Header,
-        relay_only: false,
-        loopback: true,
-        auto_answer: false,
-        stats_interval: Duration::from_secs(1),
-    }
+    let token = Credentials::Token(Secret::new("a.b.c"));
+    settings::settings(format!("ws://{address}/ws"), token)
 }
 
 /// The candidates of a message: of its own field and of its description.

@@ -5,4 +5,6 @@ mod calls;
 mod hostile;
 mod real;
 mod script;
+#[path = "../shared/settings.rs"]
+mod settings;
 mod signed_in;

@@ -1,12 +1,10 @@
 //! A server that says what a test tells it to: REST answers from a table, WebSockets handed to the test.
 
+use crate::settings::settings;
 use ahoy_call::{Party, UserId};
-use ahoy_client::{Client, ClientEvent, ClientHandle, Credentials, DeviceChoice, Limits, Settings, Snapshot};
-use ahoy_media::audio::voice::VoiceSettings;
-use ahoy_media::codec::SoundCodec;
-use ahoy_media::spec::DeviceSpec;
+use ahoy_client::{Client, ClientEvent, ClientHandle, Credentials, Snapshot};
 use ahoy_media::synthetic::devices::SyntheticDevices;
-use ahoy_signaling::{Auth, Secret};
+use ahoy_signaling::Secret;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -229,29 +227,7 @@ pub struct Party1 {
 
 impl Party1 {
     pub fn start(url: &str, credentials: Credentials) -> Self {
-        let settings = Settings {
-            server: url.to_owned(),
-            credentials,
-            device_id: "test".to_owned(),
-            insecure_server: false,
-            auth: Auth::Header,
-            devices: DeviceChoice {
-                microphone: DeviceSpec::Tone { hz: 440 },
-                speaker: DeviceSpec::Null,
-                camera: DeviceSpec::Null,
-                screen: DeviceSpec::Null,
-                ring: None,
-                fall_back: false,
-            },
-            limits: Limits::default(),
-            audio_codecs: SoundCodec::ALL.to_vec(),
-            voice: VoiceSettings::default(),
-            ice_servers: Vec::new(),
-            relay_only: false,
-            loopback: true,
-            auto_answer: false,
-            stats_interval: Duration::from_secs(1),
-        };
+        let settings = settings(url.to_owned(), credentials);
         let (client, events) = Client::start(settings, Arc::new(SyntheticDevices::new()));
         Self { client, events }
     }
