@@ -15,6 +15,7 @@ const WAVEFORM_CLOCK_RATE: u32 = 8_000;
 
 /// The encoding name of digits.
 pub(crate) const EVENTS: &str = "telephone-event";
+const EVENTS_MIME: &str = "audio/telephone-event";
 
 const RTX_MIME: &str = "video/rtx";
 
@@ -42,7 +43,7 @@ pub(crate) fn audio_parameters(codec: AudioCodec) -> RTCRtpCodecParameters {
 pub(crate) fn event_parameters(clock_rate: u32) -> RTCRtpCodecParameters {
     RTCRtpCodecParameters {
         rtp_codec: RTCRtpCodec {
-            mime_type: format!("audio/{EVENTS}"),
+            mime_type: EVENTS_MIME.to_owned(),
             clock_rate,
             channels: 0,
             sdp_fmtp_line: "0-15".to_owned(),
@@ -101,6 +102,11 @@ fn with_rtx(mime_type: &str, payload_type: PayloadType, rtx: PayloadType) -> Vec
             payload_type: rtx,
         },
     ]
+}
+
+/// Whether a MIME type is that of digits.
+pub(crate) fn is_events(mime_type: &str) -> bool {
+    mime_type.eq_ignore_ascii_case(EVENTS_MIME)
 }
 
 /// The codec behind a MIME type, when it is one of ours.

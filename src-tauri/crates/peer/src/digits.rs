@@ -112,7 +112,7 @@ impl DigitSender {
         Ok(())
     }
 
-    /// Takes the time of a voice frame of 20 ms; returns what is sent in its place. None = the frame itself.
+    /// Takes the time of a voice frame of 20 ms; returns what is sent in its place; nothing = the frame itself.
     pub(crate) fn handle_frame(&mut self, rtp_time: RtpTime, codec: AudioCodec) -> Vec<EventPacket> {
         if self.pressed.is_none() {
             if self.pause > 0 {

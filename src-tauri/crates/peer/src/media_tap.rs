@@ -3,7 +3,7 @@
 //! Packets end here: the library's own way to the application is one more queue and one more task, and it begins anew at
 //! every renegotiation. Runs on the connection's driver task, so a sink must not block.
 
-use crate::codec::{EVENTS, audio_clock_rate, codec_of};
+use crate::codec::{audio_clock_rate, codec_of, is_events};
 use crate::config::AudioCodec;
 use crate::digits::DigitReceiver;
 use crate::event::{Codec, MediaKind, PacketSink, PeerEvent, RemoteTrack};
@@ -37,12 +37,14 @@ impl Sinks {
         *self.of(kind) = Some(sink);
     }
 
-    pub(crate) fn set_audio_codecs(&mut self, codecs: &[(u8, AudioCodec)]) {
+    /// What the payload types of sound and of digits are from here on.
+    pub(crate) fn set_payload_types(
+        &mut self,
+        codecs: &[(u8, AudioCodec)],
+        events: impl Iterator<Item = u8>,
+    ) {
         self.audio_codecs = codecs.to_vec();
-    }
-
-    pub(crate) fn set_events(&mut self, payload_types: impl Iterator<Item = u8>) {
-        self.events = payload_types.collect();
+        self.events = events.collect();
     }
 
     fn audio_codec(&self, payload_type: u8) -> Option<AudioCodec> {
@@ -117,14 +119,12 @@ impl MediaTap {
 
     fn deliver(&mut self, now: Instant, kind: MediaKind, packet: rtc::rtp::Packet, repaired: bool) {
         let payload_type = packet.header.payload_type;
+        let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
         let (codec, digits) = match kind {
-            MediaKind::Audio => {
-                let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-                (
-                    sinks.audio_codec(payload_type),
-                    sinks.events.contains(&payload_type),
-                )
-            }
+            MediaKind::Audio => (
+                sinks.audio_codec(payload_type),
+                sinks.events.contains(&payload_type),
+            ),
             MediaKind::Video => (None, false),
         };
         let received = Received {
@@ -156,7 +156,6 @@ impl MediaTap {
         if packet.payload.is_empty() {
             return;
         }
-        let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sink) = sinks.of(kind) {
             sink(ReceivedPacket {
                 payload: packet.payload,
@@ -232,12 +231,11 @@ impl Interceptor for MediaTap {
             return;
         }
         // Where a digit comes first, the library takes the whole stream for one of digits.
-        let digits_first = info.mime_type.eq_ignore_ascii_case(&format!("audio/{EVENTS}"));
-        let Some(codec) = (if digits_first {
-            self.first_sound()
-        } else {
-            codec_of(&info.mime_type)
-        }) else {
+        let codec = match is_events(&info.mime_type) {
+            true => self.first_sound(),
+            false => codec_of(&info.mime_type),
+        };
+        let Some(codec) = codec else {
             return;
         };
         let kind = codec.kind();

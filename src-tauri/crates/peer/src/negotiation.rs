@@ -5,8 +5,7 @@
 
 use crate::channel;
 use crate::codec::{audio_clock_rate, codec_of};
-use crate::config::AudioCodec;
-use crate::config::OfferMedia;
+use crate::config::{AudioCodec, OfferMedia};
 #[cfg(test)]
 use crate::engine::Workarounds;
 use crate::error::PeerError;

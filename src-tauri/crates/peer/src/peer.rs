@@ -2,8 +2,7 @@
 
 use crate::check_code;
 use crate::codec::audio_clock_rate;
-use crate::config::AudioCodec;
-use crate::config::{IceServer, OfferMedia, PeerConfig};
+use crate::config::{AudioCodec, IceServer, OfferMedia, PeerConfig};
 use crate::digits::{Digits, DigitsRefused};
 use crate::engine::{self, Taps};
 use crate::error::PeerError;
@@ -398,11 +397,7 @@ impl Inner {
         self.sinks
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .set_audio_codecs(negotiation.audio_payload_types());
-        self.sinks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .set_events(negotiation.events_received());
+            .set_payload_types(negotiation.audio_payload_types(), negotiation.events_received());
         negotiation
             .open_gates(&*self.connection, &self.audio_out, &self.video_out)
             .await;
