@@ -31,6 +31,7 @@ const GOALS: [Goal; 20] = [
     least("loss20", "PESQ", |f| f.pesq, 3.3),
     least("loss30", "PESQ", |f| f.pesq, 2.9),
     least("loss40", "PESQ", |f| f.pesq, 2.4),
+    // Chosen, not measured: where nearly every word is said to be understood.
     least("loss50", "understood, STOI", |f| f.stoi, 0.75),
     most("loss20", "kbit/s", kilobits, 40.0),
     most("loss30", "kbit/s", kilobits, 40.0),

@@ -151,10 +151,13 @@ impl Sound<'_> {
         let mut speaker = self.lab.tool("sound.sh");
         speaker.args(["say", "A"]).arg(speech);
         let mut speaker = quiet(&mut speaker).spawn()?;
-        recorder.wait()?;
+        let recorded = recorder.wait()?;
         // The speech is longer than the recording.
         let _ = speaker.kill();
         speaker.wait()?;
+        if !recorded.success() {
+            bail!("the sound cards were not recorded ({recorded})");
+        }
         Ok(())
     }
 }

@@ -56,23 +56,34 @@ impl Program {
     ) -> Result<Value> {
         let deadline = Instant::now() + limit;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
-                Ok(line) => {
-                    // Another client may say more than the contract.
-                    let Ok(event) = serde_json::from_str::<Value>(&line) else {
-                        continue;
-                    };
-                    self.events.push(event.clone());
-                    if found(&event) {
-                        return Ok(event);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    bail!("{} did not say {what} within {} s", self.name, limit.as_secs())
-                }
-                Err(RecvTimeoutError::Disconnected) => bail!("{} ended before {what}", self.name),
+            let line = self
+                .next_line(deadline)
+                .with_context(|| format!("waiting for {what}"))?;
+            let Some(line) = line else {
+                bail!("{} ended before it said {what}", self.name)
+            };
+            if let Some(event) = self.take(&line)
+                && found(&event)
+            {
+                return Ok(event);
             }
+        }
+    }
+
+    /// Keeps an event. Another client may say more than the contract.
+    fn take(&mut self, line: &str) -> Option<Value> {
+        let event: Value = serde_json::from_str(line).ok()?;
+        self.events.push(event.clone());
+        Some(event)
+    }
+
+    /// `None` when it has ended. One that says nothing until the deadline is an error.
+    fn next_line(&mut self, deadline: Instant) -> Result<Option<String>> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match self.lines.recv_timeout(left) {
+            Ok(line) => Ok(Some(line)),
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+            Err(RecvTimeoutError::Timeout) => bail!("{} takes too long", self.name),
         }
     }
 
@@ -81,13 +92,12 @@ impl Program {
         writeln!(stdin, "{line}").with_context(|| format!("{} no longer listens", self.name))
     }
 
-    /// Closes its input and waits until it has ended; it is killed when it does not.
+    /// Closes its input and waits until it has ended.
     pub fn finish(&mut self, limit: Duration) -> Result<()> {
         self.stdin = None;
-        let ended = self.wait_for("its end", limit, |_| false);
-        if self.child.try_wait()?.is_none() && ended.is_err_and(|error| error.to_string().contains("within"))
-        {
-            self.child.kill()?;
+        let deadline = Instant::now() + limit;
+        while let Some(line) = self.next_line(deadline)? {
+            self.take(&line);
         }
         self.child.wait()?;
         Ok(())
