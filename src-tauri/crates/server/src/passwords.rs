@@ -165,6 +165,7 @@ fn verify(password: &str, hash: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::task::Poll;
     use std::time::{Duration, Instant};
 
     fn user(id: u64) -> UserId {
@@ -238,9 +239,25 @@ mod tests {
     #[tokio::test]
     async fn a_crowd_is_refused_and_leaves_no_trace() {
         let passwords = Passwords::new(HashMap::new());
-        let attempts = (0..AT_ONCE + WAITING + 5).map(|_| passwords.work(|| ()));
-        let outcomes = futures_util::future::join_all(attempts).await;
-        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_err()).count(), 5);
+        // Every turn is taken, so that no attempt ends while the others come.
+        let taken = Arc::clone(&passwords.turns)
+            .acquire_many_owned(u32::try_from(AT_ONCE).unwrap())
+            .await
+            .unwrap();
+        let mut attempts: Vec<_> = (0..AT_ONCE + WAITING + 5)
+            .map(|_| Box::pin(passwords.work(|| ())))
+            .collect();
+        let mut waiting = Vec::new();
+        for mut attempt in attempts.drain(..) {
+            match futures_util::poll!(&mut attempt) {
+                Poll::Pending => waiting.push(attempt),
+                Poll::Ready(outcome) => assert!(outcome.is_err()),
+            }
+        }
+        assert_eq!(waiting.len(), AT_ONCE + WAITING);
+        drop(taken);
+        let outcomes = futures_util::future::join_all(waiting).await;
+        assert!(outcomes.iter().all(Result::is_ok));
         assert!(passwords.work(|| ()).await.is_ok());
     }
 }
