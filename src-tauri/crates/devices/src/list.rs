@@ -1,9 +1,8 @@
 //! What devices the system has.
 
-use crate::audio::{self, Direction, describe};
+use crate::audio::{Direction, SoundHost};
 use crate::camera;
 use ahoy_media::device::{DeviceError, DeviceKind};
-use cpal::traits::{DeviceTrait, HostTrait};
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
@@ -26,9 +25,9 @@ pub struct DeviceDescription {
 /// Lists microphones, speakers and cameras; empty when there are none. A driver that hangs costs its own kind only.
 pub fn list() -> Vec<DeviceDescription> {
     let sound = within_limit("list-sound", || {
-        audio::quiet();
-        let mut devices = sound_devices(Direction::Input);
-        devices.extend(sound_devices(Direction::Output));
+        let host = SoundHost::new();
+        let mut devices = sound_devices(&host, Direction::Input);
+        devices.extend(sound_devices(&host, Direction::Output));
         devices
     });
     let cameras = within_limit("list-cameras", list_cameras);
@@ -53,60 +52,19 @@ fn within_limit(
     }
 }
 
-/// ALSA's plugins that stand in its list beside devices. Opening them writes to stderr, starts servers, or leads nowhere.
-const ALSA_PLUGINS: [&str; 9] = [
-    "jack",
-    "null",
-    "oss",
-    "lavrate",
-    "samplerate",
-    "speexrate",
-    "speex",
-    "upmix",
-    "vdownmix",
-];
-
-fn is_plugin(device: &cpal::Device) -> bool {
-    cfg!(target_os = "linux") && device.id().is_ok_and(|id| ALSA_PLUGINS.contains(&id.id()))
-}
-
-fn sound_devices(direction: Direction) -> Vec<DeviceDescription> {
-    let host = cpal::default_host();
-    let (kind, default) = match direction {
-        Direction::Input => (DeviceKind::Microphone, host.default_input_device()),
-        Direction::Output => (DeviceKind::Speaker, host.default_output_device()),
+fn sound_devices(host: &SoundHost, direction: Direction) -> Vec<DeviceDescription> {
+    let kind = match direction {
+        Direction::Input => DeviceKind::Microphone,
+        Direction::Output => DeviceKind::Speaker,
     };
-    let default_id = default.as_ref().and_then(|device| device.id().ok());
-    let Ok(devices) = host.devices() else {
-        return Vec::new();
-    };
-    let mut listed = Vec::new();
-    for device in devices.filter(|device| !is_plugin(device)) {
-        let ranges: Vec<_> = match direction {
-            Direction::Input if device.supports_input() => {
-                device.supported_input_configs().map(Iterator::collect)
-            }
-            Direction::Output if device.supports_output() => {
-                device.supported_output_configs().map(Iterator::collect)
-            }
-            Direction::Input | Direction::Output => continue,
-        }
-        .unwrap_or_default();
-        let (Ok(id), false) = (device.id(), ranges.is_empty()) else {
-            continue;
-        };
-        let name = device
-            .description()
-            .map_or_else(|_| id.id().to_owned(), |it| it.name().to_owned());
-        listed.push(DeviceDescription {
-            kind,
-            is_default: Some(&id) == default_id.as_ref(),
-            id: id.to_string(),
-            name,
-            formats: describe(&ranges),
-        });
-    }
-    listed
+    let listed = host.list(direction).into_iter().map(|device| DeviceDescription {
+        kind,
+        id: device.id,
+        name: device.name,
+        is_default: device.is_default,
+        formats: device.formats,
+    });
+    listed.collect()
 }
 
 fn list_cameras() -> Vec<DeviceDescription> {

@@ -34,10 +34,10 @@ impl StopSignal {
         self.stop.load(Ordering::Acquire)
     }
 
-    /// Blocks until the owner is gone.
-    pub(crate) fn wait(&self) {
-        // Nothing is sent, so this returns when the other end is dropped.
-        let _ = self.wake.recv();
+    /// Blocks for so long, or until the owner is gone; says whether it is.
+    pub(crate) fn wait_for(&self, time: Duration) -> bool {
+        // Nothing is sent; the other end is dropped.
+        self.wake.recv_timeout(time) == Err(RecvTimeoutError::Disconnected)
     }
 }
 
@@ -86,24 +86,6 @@ pub(crate) fn start<T: Send + 'static>(
     }
 }
 
-/// Opens a device on a thread of its own that then only holds it until the owner is gone.
-pub(crate) fn hold<T: Send + 'static, Device>(
-    name: &'static str,
-    kind: DeviceKind,
-    open: impl FnOnce() -> Result<(T, Device), DeviceError> + Send + 'static,
-) -> Result<(T, DeviceThread), DeviceError> {
-    start(name, kind, move |opened, stop| match open() {
-        Ok((opening, device)) => {
-            // A failed send means that the owner has given up; the device is closed then.
-            if opened.send(Ok(opening)).is_ok() {
-                stop.wait();
-            }
-            drop(device);
-        }
-        Err(error) => drop(opened.send(Err(error))),
-    })
-}
-
 impl Drop for DeviceThread {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
@@ -125,7 +107,7 @@ mod tests {
         let (tx, rx) = channel();
         let ((), thread) = start("test", DeviceKind::Speaker, move |opened, stop| {
             opened.send(Ok(())).expect("the owner waits");
-            stop.wait();
+            assert!(stop.wait_for(Duration::from_secs(60)));
             assert!(stop.is_set());
             tx.send(()).expect("the test waits");
         })

@@ -1,6 +1,7 @@
 //! Finds a sound device and opens its stream; runs on the device's own thread.
 
 use super::format::{self, Direction};
+use super::host;
 use super::realtime::{CaptureState, Counters, PlaybackState, capture, playback};
 use ahoy_media::device::{AudioFormat, DeviceError, DeviceKind};
 use ahoy_media::units::SampleRate;
@@ -19,6 +20,25 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Errors: the device is gone, or has nothing that can be used.
+    pub(super) fn new(device: cpal::Device, direction: Direction) -> Result<Self, DeviceError> {
+        let kind = kind_of(direction);
+        let ranges: Vec<_> = match direction {
+            Direction::Input => device.supported_input_configs().map(Iterator::collect),
+            Direction::Output => device.supported_output_configs().map(Iterator::collect),
+        }
+        .map_err(|error| device_error(kind, &error))?;
+        let config = format::choose(direction, &ranges).ok_or_else(|| DeviceError::Unusable {
+            kind,
+            why: "it has no format of plain samples".to_owned(),
+        })?;
+        Ok(Self { device, config })
+    }
+
+    pub(super) fn id(&self) -> Option<cpal::DeviceId> {
+        id_of(&self.device)
+    }
+
     pub(super) fn format(&self) -> AudioFormat {
         AudioFormat {
             rate: SampleRate::from_hz(self.config.sample_rate()),
@@ -28,40 +48,29 @@ impl Found {
 }
 
 /// Finds a device by id or name, or the default one.
-pub(super) fn find(direction: Direction, name: Option<&str>) -> Result<Found, DeviceError> {
-    quiet();
+pub(super) fn find(
+    host: &cpal::Host,
+    direction: Direction,
+    name: Option<&str>,
+) -> Result<Found, DeviceError> {
     let kind = kind_of(direction);
     let not_found = || DeviceError::NotFound {
         kind,
         name: name.unwrap_or("default").to_owned(),
     };
-    let host = cpal::default_host();
-    let device = match (name, direction) {
-        (None, Direction::Input) => host.default_input_device(),
-        (None, Direction::Output) => host.default_output_device(),
-        (Some(name), _) => host
+    let device = match name {
+        None => host::default_device(host, direction),
+        Some(name) => host
             .devices()
             .map_err(|error| device_error(kind, &error))?
-            .filter(|device| match direction {
-                Direction::Input => device.supports_input(),
-                Direction::Output => device.supports_output(),
-            })
+            .filter(|device| direction.is_of(device))
             .find(|device| is_named(device, name)),
     };
     let device = device.ok_or_else(not_found)?;
-    let ranges: Vec<_> = match direction {
-        Direction::Input => device.supported_input_configs().map(Iterator::collect),
-        Direction::Output => device.supported_output_configs().map(Iterator::collect),
-    }
-    .map_err(|error| match device_error(kind, &error) {
+    Found::new(device, direction).map_err(|error| match error {
         DeviceError::Lost(_) => not_found(),
         other => other,
-    })?;
-    let config = format::choose(direction, &ranges).ok_or_else(|| DeviceError::Unusable {
-        kind,
-        why: "it has no format of plain samples".to_owned(),
-    })?;
-    Ok(Found { device, config })
+    })
 }
 
 fn is_named(device: &cpal::Device, name: &str) -> bool {
@@ -72,6 +81,10 @@ fn is_named(device: &cpal::Device, name: &str) -> bool {
         || device
             .description()
             .is_ok_and(|description| description.name().eq_ignore_ascii_case(name))
+}
+
+pub(super) fn id_of(device: &cpal::Device) -> Option<cpal::DeviceId> {
+    device.id().ok()
 }
 
 /// Opens a microphone's stream, not yet running.
@@ -186,24 +199,12 @@ pub(super) fn device_error(kind: DeviceKind, error: &cpal::Error) -> DeviceError
     }
 }
 
-fn kind_of(direction: Direction) -> DeviceKind {
+pub(super) fn kind_of(direction: Direction) -> DeviceKind {
     match direction {
         Direction::Input => DeviceKind::Microphone,
         Direction::Output => DeviceKind::Speaker,
     }
 }
-
-/// Keeps the ALSA library from writing to stderr what is also returned as an error; for the calling thread.
-#[cfg(target_os = "linux")]
-pub(crate) fn quiet() {
-    if let Err(error) = alsa::Output::local_error_handler() {
-        tracing::debug!(%error, "the ALSA library stays loud");
-    }
-}
-
-/// Other systems' sound libraries write nothing.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn quiet() {}
 
 #[cfg(test)]
 mod tests {

@@ -1,13 +1,14 @@
 //! A speaker.
 
+use super::follow::{self, End, Moves, Opened};
 use super::format::Direction;
 use super::health::Health;
-use super::open;
-use super::realtime::playback_ring;
-use crate::thread::{self, DeviceThread};
+use super::open::{self, Found};
+use super::realtime::{Counters, PlaybackState, playback_ring};
+use crate::thread::DeviceThread;
 use ahoy_media::device::{AudioFormat, AudioSink, DeviceError, DeviceKind};
-use cpal::traits::StreamTrait;
 use rtrb::Producer;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What the ring holds at most; how full it is kept is the writer's choice. Overflow: the newest samples are dropped and
@@ -20,24 +21,22 @@ pub struct Speaker {
     format: AudioFormat,
     ring: Producer<f32>,
     health: Health,
+    /// Underruns of the devices before this one.
+    earlier_underruns: u64,
     dropped: u64,
+    moves: Moves<Producer<f32>>,
     _thread: DeviceThread,
 }
 
 impl Speaker {
-    /// Opens a speaker by id or name; `None` is the system's default.
+    /// Opens a speaker by id or name; `None` is the system's default, whatever that is at each moment.
     pub fn open(name: Option<&str>) -> Result<Self, DeviceError> {
-        let name = name.map(str::to_owned);
-        let ((format, ring, counters), thread) = thread::hold("spk", DeviceKind::Speaker, move || {
-            let found = open::find(Direction::Output, name.as_deref())?;
-            let format = found.format();
-            let (state, ring, counters) = playback_ring(format.rate.samples_in(RING), format.channels);
-            let stream = open::open_playback(&found, state, counters.clone())?;
-            stream
-                .play()
-                .map_err(|error| open::device_error(DeviceKind::Speaker, &error))?;
-            Ok(((format, ring, counters), stream))
-        })?;
+        let follow::Device {
+            opened,
+            moves,
+            thread,
+        } = follow::hold::<PlaybackState>(name)?;
+        let format = opened.format;
         tracing::debug!(
             rate = format.rate.as_hz(),
             channels = format.channels,
@@ -45,9 +44,11 @@ impl Speaker {
         );
         Ok(Self {
             format,
-            ring,
-            health: Health::new(counters),
+            ring: opened.ring,
+            health: Health::new(opened.counters),
+            earlier_underruns: 0,
             dropped: 0,
+            moves,
             _thread: thread,
         })
     }
@@ -58,12 +59,41 @@ impl Speaker {
     }
 }
 
+impl End for PlaybackState {
+    const DIRECTION: Direction = Direction::Output;
+    const THREAD: &'static str = "spk";
+    type Ring = Producer<f32>;
+
+    fn make(format: AudioFormat) -> (Self, Opened<Self::Ring>) {
+        let (state, ring, counters) = playback_ring(format.rate.samples_in(RING), format.channels);
+        let opened = Opened {
+            format,
+            ring,
+            counters,
+        };
+        (state, opened)
+    }
+
+    fn open(self, found: &Found, counters: Arc<Counters>) -> Result<cpal::Stream, DeviceError> {
+        open::open_playback(found, self, counters)
+    }
+}
+
 impl AudioSink for Speaker {
     fn format(&self) -> AudioFormat {
         self.format
     }
 
     fn queued(&mut self, now: Instant) -> Result<usize, DeviceError> {
+        if let Ok(next) = self.moves.try_recv() {
+            // Who writes has been told of one format.
+            if next.format != self.format {
+                return Err(DeviceError::Lost(DeviceKind::Speaker));
+            }
+            self.earlier_underruns += self.health.misses();
+            self.ring = next.ring;
+            self.health = Health::new(next.counters);
+        }
         if self.health.is_lost(now) {
             return Err(DeviceError::Lost(DeviceKind::Speaker));
         }
@@ -85,6 +115,6 @@ impl AudioSink for Speaker {
     }
 
     fn underruns(&self) -> u64 {
-        self.health.misses()
+        self.earlier_underruns + self.health.misses()
     }
 }
