@@ -115,6 +115,10 @@ pub struct SessionArgs {
     /// Use only these sound codecs, the first one rather: opus, g722, pcmu, pcma.
     #[arg(long)]
     pub codec: Vec<SoundCodec>,
+    /// What is done to the voice of a real microphone: `raw` nothing, `clean` echo, steady noise and level, `strong`
+    /// other noise too.
+    #[arg(long, value_enum, default_value = "clean")]
+    pub voice: VoiceWay,
     /// Bits per second, all media together.
     #[arg(long, value_parser = clap::value_parser!(u64).range(8_000..))]
     pub max_bandwidth: Option<u64>,
@@ -136,6 +140,13 @@ pub struct SessionArgs {
 pub enum AuthWay {
     Header,
     Auto,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum VoiceWay {
+    Raw,
+    Clean,
+    Strong,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

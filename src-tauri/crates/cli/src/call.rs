@@ -1,6 +1,6 @@
 //! `call` and `listen`: one client, its events on stdout, commands from stdin.
 
-use crate::args::{AnswerMode, AuthWay, CallArgs, IcePolicy, ListenArgs, SessionArgs};
+use crate::args::{AnswerMode, AuthWay, CallArgs, IcePolicy, ListenArgs, SessionArgs, VoiceWay};
 use crate::events;
 use crate::exit::Exit;
 use crate::interrupt;
@@ -11,7 +11,7 @@ use ahoy_client::{
     Client, ClientEvent, ClientHandle, Command, Credentials, DeviceChoice, EndedCall, Limits, Settings,
 };
 use ahoy_devices::SystemDevices;
-use ahoy_media::audio::voice::VoiceSettings;
+use ahoy_media::audio::voice::{NoiseSuppression, VoiceSettings};
 use ahoy_media::codec::SoundCodec;
 use ahoy_media::synthetic::devices::SyntheticDevices;
 use ahoy_media::units::Bitrate;
@@ -286,7 +286,14 @@ fn settings(args: SessionArgs) -> Settings {
         } else {
             args.codec
         },
-        voice: VoiceSettings::usual(),
+        voice: match args.voice {
+            VoiceWay::Raw => VoiceSettings::default(),
+            VoiceWay::Clean => VoiceSettings::usual(),
+            VoiceWay::Strong => VoiceSettings {
+                noise_suppression: NoiseSuppression::Strong,
+                ..VoiceSettings::usual()
+            },
+        },
         ice_servers: args.ice_server,
         relay_only: args.ice == IcePolicy::Relay,
         loopback: true,

@@ -41,12 +41,12 @@ pub struct JitterBufferSettings {
 }
 
 impl Default for JitterBufferSettings {
-    /// 40 ms at first, 20 to 400 ms later (chosen, not measured). One frame is the least that can be waited for;
-    /// what the unevenness of two loaded machines needs beyond it is seen in the arrivals.
+    /// 40 ms at first, 10 to 400 ms later. Frames are asked for at even times to within a tick of 5 ms, so half a frame
+    /// is waited for at least; what the unevenness of two loaded machines needs beyond it is seen in the arrivals.
     fn default() -> Self {
         Self {
             initial: Duration::from_millis(40),
-            least: Duration::from_millis(20),
+            least: Duration::from_millis(10),
             most: Duration::from_millis(400),
         }
     }

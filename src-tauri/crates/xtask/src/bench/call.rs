@@ -31,6 +31,8 @@ pub struct Studio<'a> {
     pub sound: &'a Sound<'a>,
     pub speech: &'a Path,
     pub seconds: u32,
+    /// What ours does to the voice.
+    pub voice: &'a str,
 }
 
 impl Studio<'_> {
@@ -74,7 +76,9 @@ impl Studio<'_> {
             let token = listening["tokens"][user].as_str().context("no token")?;
             let mut command = network.on(&host, program);
             command.args(words).args(["--server", address, "--insecure-ws"]);
-            command.args(["--token", token]).envs(self.sound.variables(side)?);
+            command
+                .args(["--token", token, "--voice", self.voice])
+                .envs(self.sound.variables(side)?);
             Ok(command)
         };
         let listen = client(Side::B, &["listen", "--calls", "1"])?;

@@ -29,6 +29,8 @@ pub struct Options {
     pub seed: u64,
     /// A command that runs another client, in a shell; the two take turns.
     pub other: Option<String>,
+    /// What ours does to the voice: nothing, as the reference figures were measured, unless said otherwise.
+    pub voice: String,
     /// The quick build instead of the one that is shipped.
     pub dev: bool,
 }
@@ -46,6 +48,7 @@ impl Options {
             runs: 1,
             seed: 1,
             other: None,
+            voice: "raw".to_owned(),
             dev: false,
         };
         let mut rest = arguments[1..].iter();
@@ -60,6 +63,7 @@ impl Options {
                 "--runs" => options.runs = number(argument, value()?, 1)?,
                 "--seed" => options.seed = number(argument, value()?, 0)?.into(),
                 "--other" => options.other = Some(value()?.clone()),
+                "--voice" => options.voice.clone_from(value()?),
                 "--dev" => options.dev = true,
                 unknown => bail!("bench: unknown option {unknown}"),
             }

@@ -32,6 +32,7 @@ pub fn bench(options: &Options) -> Result<()> {
         sound: &sound,
         speech: &speech,
         seconds: options.seconds,
+        voice: &options.voice,
     };
     println!("\n{HEADER}");
     let mut verdicts = Vec::new();

@@ -15,11 +15,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// What one callback brings or takes; half a packet, so that neither adds much delay.
-const PERIOD: Duration = Duration::from_millis(10);
+/// What one callback of a microphone brings; half a packet, so that it ends together with the packet.
+const FRAGMENT: Duration = Duration::from_millis(10);
 
-/// What the server keeps for a speaker: two periods, one that plays and one that comes.
-const SERVER_BUFFER: Duration = Duration::from_millis(20);
+/// What one callback of a speaker takes: short, because this side keeps that much ahead of it.
+const REQUEST: Duration = Duration::from_millis(5);
+
+/// What the server keeps for a speaker: what plays, what comes, and one request for its own lateness. It keeps more by
+/// itself where a sound card cannot do with so little.
+const SERVER_BUFFER: Duration = Duration::from_millis(15);
 
 /// The callback's end of a device.
 pub(in crate::audio) trait ServerEnd: End {
@@ -210,8 +214,8 @@ fn connect<E: ServerEnd>(
         tlength: bytes(SERVER_BUFFER),
         // Plays at once, and goes on by itself after it ran dry.
         prebuf: 0,
-        minreq: bytes(PERIOD),
-        fragsize: bytes(PERIOD),
+        minreq: bytes(REQUEST),
+        fragsize: bytes(FRAGMENT),
     };
     let device = device.map_or(ptr::null(), CStr::as_ptr);
     let to = callback.cast();

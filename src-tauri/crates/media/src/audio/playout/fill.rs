@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-/// Kept beyond what the speaker was seen to take between two looks: a wake-up that is late by three ticks.
-const MARGIN: Duration = Duration::from_millis(15);
+/// Kept beyond what the speaker was seen to take between two looks, which holds the lateness of this thread already: a
+/// tick, for a wake-up that is later than all of the last seconds.
+const MARGIN: Duration = Duration::from_millis(5);
 
 /// Assumed of a speaker before it has been watched: the usual period of a sound card.
 const USUAL_PERIOD: Duration = Duration::from_millis(10);
