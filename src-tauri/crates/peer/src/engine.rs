@@ -63,6 +63,7 @@ pub(crate) struct Workarounds {
     pub(crate) reads_rtcp: bool,
     pub(crate) fresh_headers: bool,
     pub(crate) holds_candidates: bool,
+    pub(crate) repeats_handshake: bool,
 }
 
 #[cfg(test)]
@@ -75,6 +76,7 @@ impl Default for Workarounds {
             reads_rtcp: true,
             fresh_headers: true,
             holds_candidates: true,
+            repeats_handshake: true,
         }
     }
 }

@@ -15,6 +15,7 @@ mod estimator;
 mod event;
 mod frame_sender;
 mod handler;
+mod handshake_repeat;
 mod held_candidates;
 mod interceptor;
 mod interfaces;

@@ -104,6 +104,14 @@ impl Peer {
         let (media_engine, registry) = engine::media(&config, &taps, &streams)?;
         let turn_streams = Arc::new(TurnStreams::new(config.extra_roots.clone()));
         let rehearsal = Arc::new(Rehearsal::new(streams.audio));
+        let runtime = CountedRuntime::new(
+            setup.runtime,
+            socket_send_errors.clone(),
+            Arc::clone(&turn_streams),
+            Arc::clone(&rehearsal),
+        );
+        #[cfg(test)]
+        let runtime = runtime.repeating_handshake(setup.workarounds.repeats_handshake);
         let connection = PeerConnectionBuilder::new()
             .with_configuration(engine::configuration(
                 &config.ice_servers,
@@ -114,12 +122,7 @@ impl Peer {
             .with_media_engine(media_engine)
             .with_interceptor_registry(registry)
             .with_handler(Arc::new(SharedHandler(handler.clone())))
-            .with_runtime(Arc::new(CountedRuntime::new(
-                setup.runtime,
-                socket_send_errors.clone(),
-                Arc::clone(&turn_streams),
-                Arc::clone(&rehearsal),
-            )))
+            .with_runtime(Arc::new(runtime))
             .with_udp_addrs(vec![interfaces.clone()])
             .build()
             .await

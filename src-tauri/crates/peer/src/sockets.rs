@@ -3,6 +3,7 @@
 //! The library logs a failed send as an error and goes on. A failed send is no error of the connection: an interface
 //! that cannot reach an address fails every check of its pairs, and the checks of other pairs go on.
 
+use crate::handshake_repeat::{HandshakeRepeat, repeat};
 use crate::plain_socket::PlainSocket;
 use crate::rehearsal::Rehearsal;
 use crate::relay_flush::RelayFlush;
@@ -27,6 +28,7 @@ pub(crate) struct CountedRuntime {
     turn_streams: Arc<TurnStreams>,
     relay_flush: Arc<RelayFlush>,
     rehearsal: Arc<Rehearsal>,
+    repeats_handshake: bool,
 }
 
 impl CountedRuntime {
@@ -42,7 +44,15 @@ impl CountedRuntime {
             turn_streams,
             relay_flush: Arc::new(RelayFlush::new(Instant::now())),
             rehearsal,
+            repeats_handshake: true,
         }
+    }
+
+    /// For a test of what it is good for.
+    #[cfg(test)]
+    pub(crate) fn repeating_handshake(mut self, repeats: bool) -> Self {
+        self.repeats_handshake = repeats;
+        self
     }
 }
 
@@ -69,6 +79,7 @@ impl Runtime for CountedRuntime {
             inner: with_streams,
             relay_flush,
             rehearsal: Arc::clone(&self.rehearsal),
+            handshake: self.repeats_handshake.then(HandshakeRepeat::default),
         }))
     }
 
@@ -116,12 +127,13 @@ impl Runtime for CountedRuntime {
     }
 }
 
-/// Tells what goes to relays, and loses what is to be lost.
+/// Tells what goes to relays, loses what is to be lost, and repeats what must not be.
 #[derive(Debug)]
 struct WatchedSocket {
     inner: Arc<dyn AsyncUdpSocket>,
     relay_flush: Arc<RelayFlush>,
     rehearsal: Arc<Rehearsal>,
+    handshake: Option<HandshakeRepeat>,
 }
 
 impl AsyncUdpSocket for WatchedSocket {
@@ -134,7 +146,13 @@ impl AsyncUdpSocket for WatchedSocket {
         if self.rehearsal.loses(transmit.contents) {
             return Poll::Ready(Ok(transmit.contents.len()));
         }
-        self.inner.poll_send(cx, transmit)
+        let sent = self.inner.poll_send(cx, transmit);
+        if let (Poll::Ready(Ok(_)), Some(handshake)) = (&sent, &self.handshake)
+            && handshake.wants(transmit.contents)
+        {
+            repeat(&self.inner, transmit);
+        }
+        sent
     }
 
     fn poll_recv(

@@ -1,5 +1,6 @@
 //! A runtime whose sockets lose RTP on its way out.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -24,6 +25,9 @@ pub struct Loss {
     dead: Mutex<Option<IpAddr>>,
     state: Mutex<u64>,
     pub lost: AtomicU64,
+    /// What carries a DTLS handshake is lost the first time it is sent.
+    pub first_handshakes: AtomicBool,
+    handshakes: Mutex<HashSet<Vec<u8>>>,
 }
 
 impl Loss {
@@ -42,6 +46,10 @@ impl Loss {
     fn loses(&self, datagram: &[u8]) -> bool {
         if self.cut.load(Ordering::Relaxed) {
             return true;
+        }
+        if self.first_handshakes.load(Ordering::Relaxed) && matches!(datagram, [20 | 22, 0xFE, ..]) {
+            let mut seen = self.handshakes.lock().expect("no test panics here");
+            return seen.insert(datagram.to_vec());
         }
         let one_in = self.one_in.load(Ordering::Relaxed);
         // RTP has version 2 and is no RTCP (RFC 5761 §4); only media of pictures is that large.

@@ -86,6 +86,34 @@ async fn d1_a_later_answer_keeps_the_dtls_role_in_use() {
     assert_ne!(in_use, answered, "the library keeps the role by itself");
 }
 
+/// Two parties whose network takes the first copy of every datagram of the handshake; whether they connect.
+async fn connects_without_first_handshakes(repeats_handshake: bool) -> bool {
+    let workarounds = Workarounds {
+        repeats_handshake,
+        ..Workarounds::default()
+    };
+    let lossy = || {
+        let loss = Arc::new(Loss::default());
+        loss.first_handshakes.store(true, Ordering::Relaxed);
+        party_on(Arc::new(LossyRuntime(loss)), workarounds)
+    };
+    let (mut a, mut b) = (lossy().await, lossy().await);
+    let connected = connect(&mut a, &mut b, AUDIO);
+    tokio::time::timeout(Duration::from_secs(6), connected)
+        .await
+        .is_ok()
+}
+
+/// The library repeats what was lost after a second at the earliest, and each time anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handshake_survives_the_loss_of_every_first_copy() {
+    assert!(connects_without_first_handshakes(true).await);
+    assert!(
+        !connects_without_first_handshakes(false).await,
+        "the library repeats by itself"
+    );
+}
+
 /// Five seconds of 2 Mbit/s with 5 % of the packets lost; returns what was lost and both sides' numbers.
 async fn lossy_video(workarounds: Workarounds) -> (u64, PeerStats, PeerStats) {
     let loss = Arc::new(Loss::default());
