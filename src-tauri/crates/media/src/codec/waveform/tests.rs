@@ -130,3 +130,49 @@ fn a_lost_packet_is_made_up_in_its_length() {
     let purity = purity(&out, 300.0);
     assert!(purity > 15.0, "{purity:.1} dB with one frame of fifty made up");
 }
+
+/// Every code stands for a sample that it is the code of, and every sample gets the code whose interval it lies in: no
+/// sample is farther from what is heard than half a step of its segment (ITU-T G.711 §3, all of the 65,536).
+#[test]
+fn the_laws_keep_every_sample_within_half_a_step() {
+    let decode = |mu_law: bool, code: u8| {
+        let mut out = Vec::new();
+        if mu_law {
+            MuLaw.decode(&[code], &mut out);
+        } else {
+            ALaw.decode(&[code], &mut out);
+        }
+        i32::from(out[0])
+    };
+    for code in 0..=u8::MAX {
+        // µ-law has two zeros, of which the encoder uses one.
+        let mu = decode(true, code);
+        assert!(mu_law_code(mu as i16) == code || mu == 0, "{code:#x} is {mu}");
+        let a = decode(false, code);
+        assert_eq!(a_law_code(a as i16), code, "{a}");
+        assert_eq!(decode(true, code ^ 0x80), -mu);
+        assert_eq!(decode(false, code ^ 0x80), -a);
+    }
+    for sample in i16::MIN..=i16::MAX {
+        let magnitude = i32::from(sample).abs();
+        // The step doubles with each segment: from 8 for µ-law, whose segments begin at powers of two less 132; from 16
+        // for A-law, whose first two are alike.
+        let mu_step = 8 << ((magnitude.min(32_635) + 132) / 128).ilog2();
+        let mu = decode(true, mu_law_code(sample));
+        let past_the_end = (magnitude - 32_635).max(0);
+        assert!(
+            (i32::from(sample) - mu).abs() <= mu_step / 2 + past_the_end,
+            "{sample} is heard as {mu}, step {mu_step}"
+        );
+        let a_step = 16 << (magnitude / 256).max(1).ilog2();
+        let a = decode(false, a_law_code(sample));
+        assert!(
+            (i32::from(sample) - a).abs() <= a_step / 2,
+            "{sample} is heard as {a}, step {a_step}"
+        );
+        assert!(
+            sample == 0 || mu == 0 || (mu < 0) == (sample < 0),
+            "{sample} is heard as {mu}"
+        );
+    }
+}
