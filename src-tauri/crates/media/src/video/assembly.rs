@@ -49,6 +49,21 @@ pub struct AssemblyCounts {
     pub frames_dropped: u64,
 }
 
+impl AssemblyCounts {
+    /// The totals of two streams together.
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            packets_received: self.packets_received + other.packets_received,
+            packets_lost: self.packets_lost + other.packets_lost,
+            packets_duplicated: self.packets_duplicated + other.packets_duplicated,
+            packets_malformed: self.packets_malformed + other.packets_malformed,
+            packets_late: self.packets_late + other.packets_late,
+            frames_assembled: self.frames_assembled + other.frames_assembled,
+            frames_dropped: self.frames_dropped + other.frames_dropped,
+        }
+    }
+}
+
 /// Assembles the frames of one stream: feed packets, then poll frames and keyframe requests until there are none.
 #[derive(Debug)]
 pub struct FrameAssembly<F> {
