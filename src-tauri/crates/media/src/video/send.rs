@@ -57,8 +57,8 @@ pub struct VideoSendSetup {
     /// Asked on `video-tx` before each encoding: the codec in which the peer connection would take a frame. When in none,
     /// the picture is dropped before it costs anything.
     pub ready: Box<dyn FnMut() -> Option<PictureCodec> + Send>,
-    /// Takes each frame on `video-tx`; false when it was not taken, upon which the next one is a keyframe.
-    pub send: Box<dyn FnMut(EncodedFrame) -> bool + Send>,
+    /// Takes each frame on `video-tx` with its codec; false when it was not taken, upon which the next one is a keyframe.
+    pub send: Box<dyn FnMut(PictureCodec, EncodedFrame) -> bool + Send>,
     /// Called on `cam` when the source has failed and is closed.
     pub on_device_failure: Box<dyn FnMut(DeviceError) + Send>,
 }
@@ -217,7 +217,7 @@ struct Pipeline {
     encoder: Option<(PictureCodec, Box<dyn VideoEncoder>)>,
     cpu: CpuLimit,
     ready: Box<dyn FnMut() -> Option<PictureCodec> + Send>,
-    send: Box<dyn FnMut(EncodedFrame) -> bool + Send>,
+    send: Box<dyn FnMut(PictureCodec, EncodedFrame) -> bool + Send>,
     scaler: Scaler,
     pool: PicturePool,
     keyframes: KeyframeGate,
@@ -301,12 +301,13 @@ impl Pipeline {
             },
         );
         let rtp_time = rtp_time(frame.captured_at.saturating_duration_since(self.epoch));
-        let sent = (self.send)(EncodedFrame {
+        let frame = EncodedFrame {
             payload: encoded.payload,
             rtp_time,
             keyframe: encoded.keyframe,
             captured_at: frame.captured_at,
-        });
+        };
+        let sent = (self.send)(codec, frame);
         if !sent {
             // What comes next refers to a frame that nobody has.
             self.shared.stats().totals.frames_refused += 1;
