@@ -377,11 +377,16 @@ impl Opening {
         }
     }
 
-    fn camera(&self, spec: &DeviceSpec) -> Result<(Box<dyn VideoSource>, CameraState), DeviceError> {
-        let wanted = VideoRequest {
+    /// What a camera is asked for.
+    pub(crate) fn picture_wanted(&self) -> VideoRequest {
+        VideoRequest {
             resolution: resolution(&self.limits),
             frame_rate: self.limits.frame_rate,
-        };
+        }
+    }
+
+    fn camera(&self, spec: &DeviceSpec) -> Result<(Box<dyn VideoSource>, CameraState), DeviceError> {
+        let wanted = self.picture_wanted();
         match self.devices.camera(spec, wanted) {
             Ok(source) => Ok((source, CameraState::On)),
             Err(error) if self.choice.fall_back => {
