@@ -12,7 +12,7 @@ use crate::settings_file::{SettingsFile, StoredSettings, StoredVoice};
 use crate::video_feed::PictureSlots;
 use crate::view_model::{self, Account, ProblemView, ServerPhase, ServerView, ViewModel};
 use ahoy_client::{Client, ClientHandle, Command, Credentials, Settings, Snapshot};
-use ahoy_media::codec::SoundCodec;
+use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::device::Devices;
 use std::io::Write;
 use std::sync::Arc;
@@ -284,6 +284,7 @@ impl Session {
             devices: sign_in::device_choice(&self.arguments, &self.settings),
             limits: ahoy_client::Limits::default(),
             audio_codecs: SoundCodec::ALL.to_vec(),
+            video_codecs: PictureCodec::ALL.to_vec(),
             voice: self.settings.voice.into(),
             ice_servers: Vec::new(),
             relay_only: false,

@@ -3,7 +3,7 @@
 use crate::serve::args::{ServeArgs, user_id};
 use crate::user::UserArgs;
 use ahoy_call::{Resolution, UserId};
-use ahoy_media::codec::SoundCodec;
+use ahoy_media::codec::{PictureCodec, SoundCodec, UnknownPictureCodec};
 use ahoy_media::spec::DeviceSpec;
 use ahoy_peer::{Credential, IceServer};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -112,9 +112,9 @@ pub struct SessionArgs {
     /// One more STUN or TURN server: URL[,USER,PASS].
     #[arg(long, value_parser = ice_server)]
     pub ice_server: Vec<IceServer>,
-    /// Use only these sound codecs, the first one rather: opus, g722, pcmu, pcma.
-    #[arg(long)]
-    pub codec: Vec<SoundCodec>,
+    /// Use only these codecs, the first of its kind rather: opus, g722, pcmu, pcma, vp8, vp9, h264.
+    #[arg(long, value_parser = codec)]
+    pub codec: Vec<Codec>,
     /// What is done to the voice of a real microphone: `raw` nothing, `clean` echo, steady noise and level, `strong`
     /// other noise too.
     #[arg(long, value_enum, default_value = "clean")]
@@ -171,6 +171,20 @@ fn interval(text: &str) -> Result<f64, String> {
         number if number >= 0.1 => Ok(number),
         _ => Err(format!("{text:?} is shorter than 0.1 seconds")),
     }
+}
+
+/// A codec of either kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    Sound(SoundCodec),
+    Picture(PictureCodec),
+}
+
+fn codec(name: &str) -> Result<Codec, String> {
+    let sound = name.parse().map(Codec::Sound);
+    sound
+        .or_else(|_| name.parse().map(Codec::Picture))
+        .map_err(|_: UnknownPictureCodec| "none of opus, g722, pcmu, pcma, vp8, vp9, h264".to_owned())
 }
 
 fn size(text: &str) -> Result<Resolution, String> {

@@ -1,6 +1,6 @@
 //! `call` and `listen`: one client, its events on stdout, commands from stdin.
 
-use crate::args::{AnswerMode, AuthWay, CallArgs, IcePolicy, ListenArgs, SessionArgs, VoiceWay};
+use crate::args::{AnswerMode, AuthWay, CallArgs, Codec, IcePolicy, ListenArgs, SessionArgs, VoiceWay};
 use crate::events;
 use crate::exit::Exit;
 use crate::interrupt;
@@ -12,7 +12,7 @@ use ahoy_client::{
 };
 use ahoy_devices::SystemDevices;
 use ahoy_media::audio::voice::{NoiseSuppression, VoiceSettings};
-use ahoy_media::codec::SoundCodec;
+use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::synthetic::devices::SyntheticDevices;
 use ahoy_media::units::Bitrate;
 use ahoy_signaling::{Auth, Secret};
@@ -245,6 +245,12 @@ impl Session {
     }
 }
 
+/// The codecs of one kind that were named; all where none was.
+fn wanted<C: Copy>(named: &[Codec], all: &[C], of_kind: impl Fn(Codec) -> Option<C>) -> Vec<C> {
+    let wanted: Vec<C> = named.iter().copied().filter_map(of_kind).collect();
+    if wanted.is_empty() { all.to_vec() } else { wanted }
+}
+
 fn settings(args: SessionArgs) -> Settings {
     let defaults = Limits::default();
     let credentials = match (args.token, args.user, args.password) {
@@ -281,11 +287,14 @@ fn settings(args: SessionArgs) -> Settings {
             resolution: args.size.unwrap_or(defaults.resolution),
             frame_rate: args.fps.unwrap_or(defaults.frame_rate),
         },
-        audio_codecs: if args.codec.is_empty() {
-            SoundCodec::ALL.to_vec()
-        } else {
-            args.codec
-        },
+        audio_codecs: wanted(&args.codec, &SoundCodec::ALL, |codec| match codec {
+            Codec::Sound(codec) => Some(codec),
+            Codec::Picture(_) => None,
+        }),
+        video_codecs: wanted(&args.codec, &PictureCodec::ALL, |codec| match codec {
+            Codec::Picture(codec) => Some(codec),
+            Codec::Sound(_) => None,
+        }),
         voice: match args.voice {
             VoiceWay::Raw => VoiceSettings::default(),
             VoiceWay::Clean => VoiceSettings::usual(),

@@ -128,7 +128,13 @@ impl Actor {
                 .iter()
                 .map(|codec| codec.name().to_owned())
                 .collect(),
-            video_codecs: if video { vec!["VP8".to_owned()] } else { Vec::new() },
+            video_codecs: self
+                .settings
+                .video_codecs
+                .iter()
+                .filter(|_| video)
+                .map(|codec| codec.name().to_owned())
+                .collect(),
             max_bandwidth: Some(limits.max_bandwidth.as_bps()),
             min_bandwidth: Some(limits.min_bandwidth.as_bps()),
             prefer_hd: None,
@@ -232,6 +238,7 @@ impl Actor {
             relay_only: self.settings.relay_only,
             loopback: self.settings.loopback,
             audio_codecs,
+            video_codecs: self.settings.video_codecs.clone(),
             start_bitrate: START_BITRATE,
             max_bitrate: self.settings.limits.max_bandwidth,
             ..PeerConfig::default()

@@ -71,6 +71,7 @@ pub(crate) struct Live {
     pub(crate) attention: Attention,
     pub(crate) microphone_recovery: Recovery,
     pub(crate) speaker_recovery: Recovery,
+    pub(crate) camera_recovery: Recovery,
     /// Percent of the own voice packets that are lost on purpose.
     pub(crate) voice_loss: u8,
     /// The user wants the own camera.
@@ -120,6 +121,7 @@ impl Live {
             attention: Attention::default(),
             microphone_recovery: Recovery::default(),
             speaker_recovery: Recovery::default(),
+            camera_recovery: Recovery::default(),
             voice_loss: 0,
             camera_on: false,
             video: None,
@@ -213,6 +215,7 @@ impl Live {
         let devices = [
             self.microphone_recovery.poll_timeout(),
             self.speaker_recovery.poll_timeout(),
+            self.camera_recovery.poll_timeout(),
         ];
         regular.into_iter().chain(devices).flatten().min()
     }

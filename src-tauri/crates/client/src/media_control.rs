@@ -4,6 +4,7 @@ use crate::actor::Actor;
 use crate::live::{Media, Preview};
 use crate::media_session::{MediaNews, Opening};
 use crate::peer_task::PeerWork;
+use crate::recovery::Recovery;
 use crate::snapshot::{CameraState, ClientEvent, CommandRefused};
 use ahoy_call::{CallId, Command as CallCommand, Direction, PeerInput};
 use ahoy_media::device::DeviceKind;
@@ -13,6 +14,10 @@ use std::time::Instant;
 impl Actor {
     pub(crate) fn set_camera(&mut self, on: bool) -> Result<(), CommandRefused> {
         let video_call = self.call_snapshot().ok_or(CommandRefused::NoCall)?.video;
+        // Whoever turns a camera on or off has decided; a lost one is no longer looked for.
+        if let Some(live) = &mut self.live {
+            live.camera_recovery = Recovery::default();
+        }
         self.command_call(|call| CallCommand::SetCamera { call, on })?;
         let live = self.live.as_mut().ok_or(CommandRefused::NoCall)?;
         live.camera_on = on;
@@ -35,6 +40,15 @@ impl Actor {
                 self.close(outgoing);
             }
         }
+        Ok(())
+    }
+
+    /// Says that the camera is on, for one that is open already.
+    pub(crate) fn show_camera(&mut self) -> Result<(), CommandRefused> {
+        self.command_call(|call| CallCommand::SetCamera { call, on: true })?;
+        let live = self.live.as_mut().ok_or(CommandRefused::NoCall)?;
+        live.camera_on = true;
+        live.report_soon();
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use ahoy_call::Resolution;
 use ahoy_media::audio::voice::VoiceSettings;
-use ahoy_media::codec::SoundCodec;
+use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::spec::DeviceSpec;
 use ahoy_media::units::Bitrate;
 use ahoy_peer::IceServer;
@@ -72,6 +72,8 @@ pub struct Settings {
     pub limits: Limits,
     /// In order of preference; the first is offered first.
     pub audio_codecs: Vec<SoundCodec>,
+    /// In order of preference; the first is offered first.
+    pub video_codecs: Vec<PictureCodec>,
     /// What is done to the voice of a microphone in a room.
     pub voice: VoiceSettings,
     /// STUN and TURN servers of the user's own, used beside those that the server offers.

@@ -1,6 +1,6 @@
 //! What a peer connection is made from.
 
-pub use ahoy_media::codec::SoundCodec as AudioCodec;
+pub use ahoy_media::codec::{PictureCodec as VideoCodec, SoundCodec as AudioCodec};
 use ahoy_media::units::Bitrate;
 use std::fmt;
 
@@ -70,13 +70,6 @@ impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.0.is_empty() { "none" } else { "***" })
     }
-}
-
-/// Picture codecs that can be negotiated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum VideoCodec {
-    /// RFC 7741: 90 kHz clock.
-    Vp8,
 }
 
 /// What an offer carries; the direction is always both ways.
