@@ -205,6 +205,7 @@ fn offer_of(offer: CallOffer, me: Option<UserId>) -> Result<Offer, WireError> {
             .caller
             .and_then(|caller| caller.nickname.or(caller.username))
             .filter(|name| !name.trim().is_empty()),
+        stream: None,
     })
 }
 

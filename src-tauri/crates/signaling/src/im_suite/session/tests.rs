@@ -39,6 +39,7 @@ fn offer_to(peer: Party) -> Signal {
         negotiation: 0,
         expires_in: None,
         caller_name: None,
+        stream: None,
     }))
 }
 
