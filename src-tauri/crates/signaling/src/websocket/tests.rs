@@ -35,9 +35,10 @@ impl Server {
     fn target(&self) -> Target {
         Target {
             url: format!("ws://{}/ws", self.listener.local_addr().expect("address")),
-            token: Secret::new("first"),
+            token: Some(Secret::new("first")),
             device_id: Some("laptop".to_owned()),
             encodings: &[Encoding::CborZ, Encoding::Json],
+            ping_every: None,
             insecure: false,
             auth: Auth::Header,
         }
@@ -539,4 +540,27 @@ async fn an_unreachable_a_mute_and_a_plain_server_are_told_apart() {
     let mut client = self::client(target);
     let (cause, _) = client.down().await;
     assert!(matches!(cause, DownCause::Unreachable(_)), "{cause:?}");
+}
+
+#[tokio::test]
+async fn a_server_of_rooms_is_asked_for_nothing_and_pinged_again_and_again() {
+    let server = Server::new().await;
+    let mut client = client(Target {
+        token: None,
+        device_id: None,
+        encodings: crate::ProtocolKind::Zlm.encodings(),
+        ping_every: Some(Duration::from_millis(20)),
+        ..server.target()
+    });
+    let (mut socket, headers) = server.accept().await;
+    for name in ["Authorization", "X-Device-Id", "Sec-WebSocket-Protocol"] {
+        assert_eq!(headers.get(name), None, "{name}");
+    }
+    assert_eq!(client.next().await, LinkEvent::Up);
+    for _ in 0..2 {
+        // Reading answers the ping.
+        let frame = within(socket.next()).await.expect("a frame").expect("no error");
+        assert_eq!(frame, Message::Ping(Default::default()));
+        assert_eq!(client.next().await, LinkEvent::Alive);
+    }
 }

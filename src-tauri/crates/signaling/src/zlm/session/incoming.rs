@@ -324,7 +324,7 @@ impl Session {
                 // Made by the server: the other side has lost its connection to it, and media goes on.
                 tracing::info!(call = %id, "the other side has lost the signaling server");
                 call.lose_way(now);
-                return;
+                return self.resume_due(now);
             }
             None if call.answered => Signal::End {
                 call: id,
@@ -337,7 +337,6 @@ impl Session {
             call.end(*reason, detail.clone());
         }
         self.events.push_back(Event::Signal(signal));
-        self.resume_due(now);
     }
 
     fn from_stranger(&mut self) {
