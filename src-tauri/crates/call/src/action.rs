@@ -17,7 +17,7 @@ pub enum Command {
         /// No address of this machine is told before the other side answered.
         hide_addresses: bool,
         /// What a call to a room is for; `None` = a call between two people.
-        stream: Option<StreamCall>,
+        stream: Option<Box<StreamCall>>,
     },
     /// Takes the ringing call; `video` = with the own camera, which only a video call can carry.
     Accept { call: CallId, video: bool },

@@ -105,7 +105,7 @@ impl Endpoint {
                     peer: to,
                     peer_name: None,
                     video,
-                    stream,
+                    stream: stream.map(|stream| *stream),
                 };
                 self.place_call(now, sides, constraints, hide_addresses)
             }

@@ -19,3 +19,6 @@ pub const MEDIA_SERVER_ROOM: &str = "ringing_";
 
 /// The virtual host of a MediaServer that has one.
 pub const DEFAULT_VHOST: &str = "__defaultVhost__";
+
+/// Ahoy's own server's words for a secret that is missing or wrong.
+pub const WRONG_SECRET: &str = "room secret wrong";

@@ -20,7 +20,7 @@ fn calling_for(purpose: Purpose) -> (Rig, Vec<Action>) {
         video: true,
         constraints: Constraints::default(),
         hide_addresses: false,
-        stream: Some(stream(purpose)),
+        stream: Some(Box::new(stream(purpose))),
     });
     let mut actions = rig.local_offer("c");
     actions.extend(rig.signal(answer("c")));

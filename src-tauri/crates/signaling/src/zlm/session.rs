@@ -19,6 +19,7 @@ mod sdp;
 mod tests;
 mod waiting;
 
+use super::WRONG_SECRET;
 use super::ids::Transactions;
 use super::own::Own;
 use super::wire::{Body, IceServer, Message, Rejected};
@@ -44,8 +45,6 @@ const SILENCE: Duration = Duration::from_secs(15);
 const CALL: Duration = Duration::from_secs(30);
 /// The server's words for a name that is in use.
 const CONFLICT: &str = "room id conflict";
-/// Our own server's words for a secret that is missing or wrong.
-pub const WRONG_SECRET: &str = "room secret wrong";
 
 /// Speaks ZLMediaKit for one room; implements [`Protocol`].
 #[derive(Debug)]
