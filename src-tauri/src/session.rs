@@ -387,6 +387,7 @@ impl State {
                 },
                 me: None,
                 people: Vec::new(),
+                rooms: Vec::new(),
                 found: None,
                 call: None,
                 ended: None,

@@ -1,5 +1,6 @@
 //! What a peer connection is made from.
 
+use ahoy_call::Direction;
 pub use ahoy_media::codec::SoundCodec as AudioCodec;
 use ahoy_media::units::Bitrate;
 use std::fmt;
@@ -79,11 +80,13 @@ pub enum VideoCodec {
     Vp8,
 }
 
-/// What an offer carries; the direction is always both ways.
+/// What an offer carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OfferMedia {
     pub audio: bool,
     pub video: bool,
+    /// Which way both go.
+    pub direction: Direction,
 }
 
 #[cfg(test)]
