@@ -8,5 +8,5 @@ mod exchange;
 mod table;
 
 pub(crate) use connection::open_socket;
-pub(crate) use exchange::{Input, RoomSecret, start};
+pub(crate) use exchange::{Input, start};
 pub(crate) use table::{Issue, Issued, Table};

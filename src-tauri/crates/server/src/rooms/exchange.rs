@@ -13,9 +13,6 @@ use tokio::time::{Instant, sleep_until};
 /// Inputs waiting for the table; when full, the sockets wait and stop reading (chosen, not measured).
 const INPUTS: usize = 256;
 
-/// What everybody has to tell to have a room.
-pub(crate) type RoomSecret = Option<ahoy_signaling::Secret>;
-
 /// What the table is told.
 pub(crate) enum Input {
     Connected {
