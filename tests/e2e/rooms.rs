@@ -290,9 +290,9 @@ fn notice_time(party: &Party) -> u64 {
 fn a_secret_keeps_others_out() {
     let _turn = serial();
     let folder = ahoy_tests::TempFolder::new();
-    let config = folder.path().join("config.toml");
+    let config = folder.join("config.toml");
     std::fs::write(&config, "room_secret = \"hunter2\"\n").expect("it can be written");
-    let server = TestServer::start_with(&["--config", config.to_str().expect("a plain path")]);
+    let server = TestServer::start_with(&["--config", &config]);
     let url = rooms(&server);
     let mut outside = Party::run("outside", &["listen", "--server", &url, "--room", "alice"]);
     let notice = outside.wait_for("a notice", |event| name(event) == "notice");
