@@ -28,6 +28,7 @@ pub async fn place_call(session: State<'_, SessionHandle>, to: String, video: bo
         .command(Command::PlaceCall {
             to: Party::User(user),
             video,
+            stream: None,
         })
         .await
 }

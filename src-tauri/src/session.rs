@@ -388,6 +388,7 @@ impl State {
                 },
                 me: None,
                 people: Vec::new(),
+                rooms: Vec::new(),
                 found: None,
                 call: None,
                 ended: None,

@@ -279,6 +279,8 @@ fn cause(end: &CallEnd, outgoing: bool) -> &'static str {
         (EndCause::ServerProblem, _) => "server_problem",
         (EndCause::MediaFailed, _) => "media_failed",
         (EndCause::IncompatibleOffer, _) => "too_old",
+        (EndCause::StreamNotFound, _) => "stream_not_found",
+        (EndCause::StreamTaken, _) => "stream_taken",
     }
 }
 
@@ -333,6 +335,7 @@ mod tests {
             },
             me: Some(Party::User(user(1))),
             people: vec![person(2, "Theo"), person(ECHO, "Echo")],
+            rooms: Vec::new(),
             found: None,
             call: None,
             ended: None,

@@ -8,9 +8,10 @@ use crate::live::{Live, Media};
 use crate::peer_task::{self, PeerNews, PeerWork};
 use crate::snapshot::{ClientEvent, CommandRefused, EndedCall, RecentCall, RecentSource, Snapshot};
 use crate::sounds::sound_of;
+use crate::streams::{self, STREAM_SILENT};
 use ahoy_call::{
-    Action, CallEnd, CallId, CallSnapshot, Command as CallCommand, CommandError, Constraints, Endpoint,
-    ListedCall, Party, PeerInput, Ring, Signal,
+    Action, CallEnd, CallId, CallSnapshot, Command as CallCommand, CommandError, Constraints, Direction,
+    Endpoint, ListedCall, Party, PeerInput, Ring, Signal, StreamCall,
 };
 use ahoy_media::sounds::Sound;
 use ahoy_media::units::Bitrate;
@@ -33,7 +34,12 @@ impl From<CommandError> for CommandRefused {
 }
 
 impl Actor {
-    pub(crate) fn place_call(&mut self, to: Party, video: bool) -> Result<(), CommandRefused> {
+    pub(crate) fn place_call(
+        &mut self,
+        to: Party,
+        video: bool,
+        stream: Option<Box<StreamCall>>,
+    ) -> Result<(), CommandRefused> {
         if self.server.phase != crate::snapshot::Phase::Ready {
             return Err(CommandRefused::NotSignedIn);
         }
@@ -49,6 +55,7 @@ impl Actor {
                 video,
                 constraints,
                 hide_addresses,
+                stream,
             },
         )?;
         self.ended = None;
@@ -155,11 +162,18 @@ impl Actor {
     pub(crate) fn perform(&mut self, action: Action) {
         match action {
             Action::CreateOffer { call, video } => {
-                let audio_codecs = self.settings.audio_codecs.clone();
+                let placed = self.call_snapshot();
+                let stream = placed.as_ref().and_then(|placed| placed.stream.as_ref());
+                let audio_codecs = streams::audio_codecs(stream, &self.settings.audio_codecs);
+                let way = placed.map_or(Direction::SendRecv, |placed| placed.way);
                 self.open_connection(&call, audio_codecs);
                 let live = self.live_for(&call);
-                live.camera_on = video;
-                live.order(PeerWork::Offer { video });
+                live.way = way;
+                live.camera_on = video && way.sends();
+                live.order(PeerWork::Offer {
+                    video,
+                    direction: way,
+                });
             }
             Action::CreateAnswer {
                 call,
@@ -173,8 +187,10 @@ impl Actor {
                     Some(codec) => vec![codec],
                     None => self.settings.audio_codecs.clone(),
                 };
+                let way = self.call_snapshot().map_or(Direction::SendRecv, |call| call.way);
                 self.open_connection(&call, audio_codecs);
                 let live = self.live_for(&call);
+                live.way = way;
                 live.camera_on = video;
                 live.order(PeerWork::Answer {
                     offer: offer_sdp,
@@ -306,7 +322,7 @@ impl Actor {
         self.recent.truncate(Snapshot::RECENT);
         self.ended = Some(ended.clone());
         self.live = None;
-        for code in [TALKING_MUTED, MICROPHONE_SILENT, MOVED] {
+        for code in [TALKING_MUTED, MICROPHONE_SILENT, MOVED, STREAM_SILENT] {
             self.dismiss(code);
         }
         let now = Instant::now();

@@ -76,6 +76,8 @@ pub(crate) struct Live {
     pub(crate) voice_loss: u8,
     /// The user wants the own camera.
     pub(crate) camera_on: bool,
+    /// Which way sound and pictures go by the purpose of the call.
+    pub(crate) way: Direction,
     /// Which way pictures go since the last change; `None` = as the call began.
     pub(crate) video: Option<Direction>,
     pub(crate) remote_media: MediaState,
@@ -124,6 +126,7 @@ impl Live {
             camera_recovery: Recovery::default(),
             voice_loss: 0,
             camera_on: false,
+            way: Direction::SendRecv,
             video: None,
             remote_media: MediaState::default(),
             their_words: TheirWords::default(),

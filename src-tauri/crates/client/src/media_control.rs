@@ -6,6 +6,7 @@ use crate::media_session::{MediaNews, Opening};
 use crate::peer_task::PeerWork;
 use crate::recovery::Recovery;
 use crate::snapshot::{CameraState, ClientEvent, CommandRefused};
+use crate::streams;
 use ahoy_call::{CallId, Command as CallCommand, Direction, PeerInput};
 use ahoy_media::device::DeviceKind;
 use ahoy_media::spec::DeviceSpec;
@@ -98,9 +99,13 @@ impl Actor {
         };
         choice.clone_from(&spec);
         let Some(live) = &mut self.live else { return Ok(()) };
-        let camera_off = kind == DeviceKind::Camera && !live.camera_on;
+        let unused = match kind {
+            DeviceKind::Camera => !live.camera_on,
+            DeviceKind::Microphone => !live.way.sends(),
+            DeviceKind::Speaker | DeviceKind::Screen => !live.way.receives(),
+        };
         let call = live.call.clone();
-        if live.session().is_some() && !camera_off {
+        if live.session().is_some() && !unused {
             self.open_device(call, kind, spec);
         }
         Ok(())
@@ -116,7 +121,10 @@ impl Actor {
         Opening {
             call,
             devices: self.devices.clone(),
-            choice: self.settings.devices.clone(),
+            choice: match &self.live {
+                Some(live) => streams::devices(&self.settings.devices, live.way),
+                None => self.settings.devices.clone(),
+            },
             limits: self.settings.limits.clone(),
             voice: self.settings.voice,
             pictures: self.pictures.clone(),

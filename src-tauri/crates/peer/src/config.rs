@@ -1,5 +1,6 @@
 //! What a peer connection is made from.
 
+use ahoy_call::Direction;
 pub use ahoy_media::codec::{PictureCodec as VideoCodec, SoundCodec as AudioCodec};
 use ahoy_media::units::Bitrate;
 use std::fmt;
@@ -72,11 +73,13 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// What an offer carries; the direction is always both ways.
+/// What an offer carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OfferMedia {
     pub audio: bool,
     pub video: bool,
+    /// Which way both go.
+    pub direction: Direction,
 }
 
 #[cfg(test)]

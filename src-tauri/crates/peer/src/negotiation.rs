@@ -122,6 +122,11 @@ impl Negotiation {
             self.add_track(connection, MediaKind::Video).await?;
         }
         let failed = |error: Error| PeerError::failed("make an offer", error);
+        if media.direction != Direction::SendRecv {
+            for kind in [MediaKind::Audio, MediaKind::Video] {
+                self.direct(kind, media.direction).await.map_err(failed)?;
+            }
+        }
         let channel = connection
             .create_data_channel(channel::LABEL, None)
             .await

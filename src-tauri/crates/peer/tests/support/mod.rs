@@ -20,10 +20,12 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 pub const AUDIO: OfferMedia = OfferMedia {
     audio: true,
     video: false,
+    direction: ahoy_call::Direction::SendRecv,
 };
 pub const AUDIO_VIDEO: OfferMedia = OfferMedia {
     audio: true,
     video: true,
+    direction: ahoy_call::Direction::SendRecv,
 };
 
 pub fn loopback() -> PeerConfig {

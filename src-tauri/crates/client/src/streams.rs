@@ -1,0 +1,82 @@
+//! Calls for a stream in a room (ZLMediaKit): which devices and codecs they take, and when a stream has gone silent. Pure.
+
+use crate::settings::DeviceChoice;
+use ahoy_call::{Direction, Purpose, StreamCall};
+use ahoy_media::codec::SoundCodec;
+use ahoy_media::spec::DeviceSpec;
+use std::time::Duration;
+
+/// The code of the notice that a played stream has ended or stands still.
+pub(crate) const STREAM_SILENT: &str = "stream_silent";
+/// How long a played stream may bring nothing before that is said. A media server says nothing when a stream ends, and
+/// ICE notices only after seven seconds; statistics come once a second, so this is said within five.
+const SILENT: Duration = Duration::from_millis(3500);
+
+/// The devices that a call of this direction takes: nobody opens a microphone to watch.
+pub(crate) fn devices(choice: &DeviceChoice, way: Direction) -> DeviceChoice {
+    let mut choice = choice.clone();
+    if !way.sends() {
+        choice.microphone = DeviceSpec::Null;
+        choice.camera = DeviceSpec::Null;
+    }
+    if !way.receives() {
+        choice.speaker = DeviceSpec::Null;
+        choice.screen = DeviceSpec::Null;
+    }
+    choice
+}
+
+/// The sound codecs to offer. A MediaServer takes G.711 from whoever sends it both, so a pushed stream offers Opus alone if
+/// it may.
+pub(crate) fn audio_codecs(stream: Option<&StreamCall>, ours: &[SoundCodec]) -> Vec<SoundCodec> {
+    let pushes = stream.is_some_and(|stream| stream.purpose == Purpose::Push);
+    if pushes && ours.contains(&SoundCodec::Opus) {
+        vec![SoundCodec::Opus]
+    } else {
+        ours.to_vec()
+    }
+}
+
+/// Whether a played stream has gone silent; `None` while that cannot be said.
+pub(crate) fn is_silent(way: Direction, connected: bool, media_in_age: Option<Duration>) -> Option<bool> {
+    let played = way == Direction::RecvOnly && connected;
+    played.then(|| media_in_age.is_some_and(|age| age >= SILENT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(purpose: Purpose) -> StreamCall {
+        StreamCall {
+            purpose,
+            vhost: "v".to_owned(),
+            app: "live".to_owned(),
+            stream: "harbor".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_pushed_stream_offers_opus_alone_where_it_may() {
+        let ours = [SoundCodec::Pcma, SoundCodec::Opus];
+        let push = stream(Purpose::Push);
+        assert_eq!(audio_codecs(Some(&push), &ours), [SoundCodec::Opus]);
+        assert_eq!(
+            audio_codecs(Some(&push), &ours[..1]),
+            [SoundCodec::Pcma],
+            "as the user wants"
+        );
+        assert_eq!(audio_codecs(Some(&stream(Purpose::Play)), &ours), ours);
+        assert_eq!(audio_codecs(None, &ours), ours);
+    }
+
+    #[test]
+    fn only_a_played_stream_that_is_connected_goes_silent() {
+        let age = |ms| Some(Duration::from_millis(ms));
+        assert_eq!(is_silent(Direction::RecvOnly, true, age(3400)), Some(false));
+        assert_eq!(is_silent(Direction::RecvOnly, true, age(3600)), Some(true));
+        assert_eq!(is_silent(Direction::RecvOnly, false, age(9000)), None);
+        assert_eq!(is_silent(Direction::SendRecv, true, age(9000)), None);
+        assert_eq!(is_silent(Direction::RecvOnly, true, None), Some(false));
+    }
+}
