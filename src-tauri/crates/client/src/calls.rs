@@ -15,7 +15,9 @@ use ahoy_call::{
 };
 use ahoy_media::sounds::Sound;
 use ahoy_media::units::Bitrate;
-use ahoy_peer::{AudioCodec, Digits, DigitsRefused, PeerConfig, PeerEvent, TransportState, answered_codec};
+use ahoy_peer::{
+    AudioCodec, Digits, DigitsRefused, PeerConfig, PeerEvent, TransportState, VideoCodec, answered_codec,
+};
 use ahoy_signaling::LiveCall;
 use std::time::{Instant, SystemTime};
 
@@ -165,8 +167,9 @@ impl Actor {
                 let placed = self.call_snapshot();
                 let stream = placed.as_ref().and_then(|placed| placed.stream.as_ref());
                 let audio_codecs = streams::audio_codecs(stream, &self.settings.audio_codecs);
+                let video_codecs = streams::video_codecs(stream, &self.settings.video_codecs);
                 let way = placed.map_or(Direction::SendRecv, |placed| placed.way);
-                self.open_connection(&call, audio_codecs);
+                self.open_connection(&call, audio_codecs, video_codecs);
                 let live = self.live_for(&call);
                 live.way = way;
                 live.camera_on = video && way.sends();
@@ -188,7 +191,8 @@ impl Actor {
                     None => self.settings.audio_codecs.clone(),
                 };
                 let way = self.call_snapshot().map_or(Direction::SendRecv, |call| call.way);
-                self.open_connection(&call, audio_codecs);
+                let video_codecs = self.settings.video_codecs.clone();
+                self.open_connection(&call, audio_codecs, video_codecs);
                 let live = self.live_for(&call);
                 live.way = way;
                 live.camera_on = video;
@@ -248,13 +252,18 @@ impl Actor {
         }
     }
 
-    fn open_connection(&mut self, call: &CallId, audio_codecs: Vec<AudioCodec>) {
+    fn open_connection(
+        &mut self,
+        call: &CallId,
+        audio_codecs: Vec<AudioCodec>,
+        video_codecs: Vec<VideoCodec>,
+    ) {
         let config = PeerConfig {
             ice_servers: self.settings.ice_servers.clone(),
             relay_only: self.settings.relay_only,
             loopback: self.settings.loopback,
             audio_codecs,
-            video_codecs: self.settings.video_codecs.clone(),
+            video_codecs,
             start_bitrate: START_BITRATE,
             max_bitrate: self.settings.limits.max_bandwidth,
             ..PeerConfig::default()

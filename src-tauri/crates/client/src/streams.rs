@@ -2,7 +2,7 @@
 
 use crate::settings::DeviceChoice;
 use ahoy_call::{Direction, Purpose, StreamCall};
-use ahoy_media::codec::SoundCodec;
+use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::spec::DeviceSpec;
 use std::time::Duration;
 
@@ -37,6 +37,15 @@ pub(crate) fn audio_codecs(stream: Option<&StreamCall>, ours: &[SoundCodec]) -> 
     }
 }
 
+/// The picture codecs to offer: H.264 first for a stream, which is what a MediaServer prefers and others can play.
+pub(crate) fn video_codecs(stream: Option<&StreamCall>, ours: &[PictureCodec]) -> Vec<PictureCodec> {
+    let mut codecs = ours.to_vec();
+    if stream.is_some() {
+        codecs.sort_by_key(|codec| *codec != PictureCodec::H264);
+    }
+    codecs
+}
+
 /// Whether a played stream has gone silent; `None` while that cannot be said.
 pub(crate) fn is_silent(way: Direction, connected: bool, media_in_age: Option<Duration>) -> Option<bool> {
     let played = way == Direction::RecvOnly && connected;
@@ -68,6 +77,15 @@ mod tests {
         );
         assert_eq!(audio_codecs(Some(&stream(Purpose::Play)), &ours), ours);
         assert_eq!(audio_codecs(None, &ours), ours);
+    }
+
+    #[test]
+    fn h264_goes_first_for_a_stream_and_the_rest_stays_in_order() {
+        use PictureCodec::{H264, Vp8, Vp9};
+        let play = stream(Purpose::Play);
+        assert_eq!(video_codecs(Some(&play), &[Vp8, Vp9, H264]), [H264, Vp8, Vp9]);
+        assert_eq!(video_codecs(Some(&play), &[Vp9]), [Vp9], "as the user wants");
+        assert_eq!(video_codecs(None, &[Vp8, H264]), [Vp8, H264]);
     }
 
     #[test]
