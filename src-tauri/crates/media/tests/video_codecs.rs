@@ -339,3 +339,35 @@ proptest! {
         prop_assert!(decoded.is_ok_and(|picture| picture.is_some()), "a keyframe mends everything");
     }
 }
+
+#[test]
+fn the_number_in_the_pattern_is_read_at_every_speed() {
+    let speeds = [EncoderSpeed::Usual, EncoderSpeed::Fast, EncoderSpeed::Fastest];
+    let cases = PictureCodec::ALL
+        .into_iter()
+        .flat_map(|codec| speeds.map(|speed| (codec, speed)));
+    let mut unread = Vec::new();
+    for (codec, speed) in cases {
+        let (mut encoder, mut decoder) = (encoder(codec, MEDIUM, 1000), codec.decoder());
+        encoder.set_speed(speed).expect("usable");
+        let start = Instant::now();
+        for number in 0..90_u32 {
+            let mut picture = I420::black(MEDIUM);
+            let wall_ms = 1_795_000_000_000 + u64::from(number) * 67;
+            pattern::draw(PatternMark { number, wall_ms }, &mut picture);
+            // Fifteen pictures a second, of an encoder that expects thirty.
+            let encoded = encoder.encode(&frame(start, number as usize * 2, picture), false);
+            let Some(encoded) = encoded.expect("encodes") else {
+                continue;
+            };
+            let decoded = decoder
+                .decode(&encoded.payload)
+                .expect("decodes")
+                .expect("a picture");
+            if pattern::read(&decoded.picture).is_none_or(|mark| mark.number != number) {
+                unread.push((codec, speed, number));
+            }
+        }
+    }
+    assert!(unread.is_empty(), "{unread:?}");
+}

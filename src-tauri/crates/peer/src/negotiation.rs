@@ -15,9 +15,11 @@ use crate::handler::Handler;
 use crate::held_candidates::HeldCandidates;
 use crate::sdp::{self, Section, Setup};
 use crate::streams::LocalStreams;
+use crate::track_out::TrackSlot;
 use ahoy_call::{Candidate, Direction};
 use futures_util::FutureExt;
 use rtc::peer_connection::configuration::RTCOfferOptions;
+use rtc::rtp_transceiver::rtp_sender::RTCRtpCodec;
 use rtc::shared::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -26,12 +28,31 @@ use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDes
 use webrtc::rtp_transceiver::{RTCRtpTransceiverDirection, RtpSender, RtpTransceiver};
 
 /// One track of this side: given to the library when the media is first wanted.
-struct LocalMedia {
+pub(crate) struct LocalMedia {
     kind: MediaKind,
-    track: Arc<TrackLocalStaticRTP>,
+    /// In order of preference.
+    codecs: Vec<RTCRtpCodec>,
+    track: TrackSlot,
     sender: Option<Arc<dyn RtpSender>>,
     /// Where the library keeps its direction.
     transceiver: Option<Arc<dyn RtpTransceiver>>,
+}
+
+impl LocalMedia {
+    pub(crate) fn new(kind: MediaKind, codecs: Vec<RTCRtpCodec>) -> Self {
+        Self {
+            kind,
+            codecs,
+            track: TrackSlot::default(),
+            sender: None,
+            transceiver: None,
+        }
+    }
+
+    /// Where the track will be.
+    pub(crate) fn track(&self) -> TrackSlot {
+        Arc::clone(&self.track)
+    }
 }
 
 /// A re-offer that waits for its answer. Nothing of it is applied before: the old path and media go on, and one that is
@@ -66,25 +87,10 @@ pub(crate) struct Negotiation {
 }
 
 impl Negotiation {
-    pub(crate) fn new(
-        streams: LocalStreams,
-        audio: Option<Arc<TrackLocalStaticRTP>>,
-        video: Option<Arc<TrackLocalStaticRTP>>,
-    ) -> Self {
-        let media = [(MediaKind::Audio, audio), (MediaKind::Video, video)]
-            .into_iter()
-            .filter_map(|(kind, track)| {
-                track.map(|track| LocalMedia {
-                    kind,
-                    track,
-                    sender: None,
-                    transceiver: None,
-                })
-            })
-            .collect();
+    pub(crate) fn new(streams: LocalStreams, audio: Option<LocalMedia>, video: Option<LocalMedia>) -> Self {
         Self {
             streams,
-            media,
+            media: audio.into_iter().chain(video).collect(),
             candidates: HeldCandidates::default(),
             role: None,
             described: false,
@@ -116,10 +122,10 @@ impl Negotiation {
         media: OfferMedia,
     ) -> Result<String, PeerError> {
         if media.audio {
-            self.add_track(connection, MediaKind::Audio).await?;
+            self.add_track(connection, MediaKind::Audio, None).await?;
         }
         if media.video {
-            self.add_track(connection, MediaKind::Video).await?;
+            self.add_track(connection, MediaKind::Video, None).await?;
         }
         let failed = |error: Error| PeerError::failed("make an offer", error);
         if media.direction != Direction::SendRecv {
@@ -149,7 +155,7 @@ impl Negotiation {
             return Err(PeerError::failed("make a re-offer", "there was no first offer"));
         }
         if video != Direction::Inactive {
-            self.add_track(connection, MediaKind::Video).await?;
+            self.add_track(connection, MediaKind::Video, None).await?;
         }
         self.direct(MediaKind::Video, video).await.map_err(failed)?;
         let options = restart.then_some(RTCOfferOptions { ice_restart: true });
@@ -171,13 +177,17 @@ impl Negotiation {
         send_video: bool,
     ) -> Result<String, PeerError> {
         let offered = read_sections(offer_sdp)?;
+        let offered_pictures: Vec<VideoCodec> = sdp::video_codecs(offer_sdp)
+            .into_iter()
+            .map(|(_, codec)| codec)
+            .collect();
         self.proposal = None;
         let description = RTCSessionDescription::offer(sdp::with_living_sections(offer_sdp))
             .map_err(PeerError::bad_description)?;
         apply_remote(connection, description).await?;
         for (kind, sends) in [(MediaKind::Audio, true), (MediaKind::Video, send_video)] {
             if let Some(section) = sdp::live(&offered, kind) {
-                self.add_track(connection, kind).await?;
+                self.add_track(connection, kind, Some(&offered_pictures)).await?;
                 let sends = sends && section.direction.receives();
                 self.direct(kind, Direction::of(sends, section.direction.sends()))
                     .await
@@ -360,12 +370,31 @@ impl Negotiation {
             })
     }
 
-    async fn add_track(&mut self, connection: &dyn PeerConnection, kind: MediaKind) -> Result<(), PeerError> {
+    /// Gives the library the track of a kind. Once an offer is applied it takes no picture codec that is not offered.
+    async fn add_track(
+        &mut self,
+        connection: &dyn PeerConnection,
+        kind: MediaKind,
+        offered_pictures: Option<&[VideoCodec]>,
+    ) -> Result<(), PeerError> {
         let Some(local) = self.media.iter_mut().find(|local| local.kind == kind) else {
             return Ok(());
         };
         if local.sender.is_none() {
-            let track = Arc::clone(&local.track);
+            let mut codecs = local.codecs.clone();
+            if let Some(offered) = offered_pictures.filter(|_| kind == MediaKind::Video) {
+                codecs.retain(|codec| {
+                    let picture = codec_of(&codec.mime_type);
+                    offered
+                        .iter()
+                        .any(|offered| picture == Some(Codec::Video(*offered)))
+                });
+                if codecs.is_empty() {
+                    return Ok(());
+                }
+            }
+            let new_track = || Arc::new(TrackLocalStaticRTP::new(self.streams.track(kind, codecs)));
+            let track = Arc::clone(local.track.get_or_init(new_track));
             match connection.add_track(track).await {
                 Ok(sender) => {
                     local.transceiver = transceiver_of(connection, &sender).await;

@@ -13,7 +13,7 @@ use crate::handler::{Handler, SharedHandler};
 use crate::interfaces::Interfaces;
 use crate::ledger::Ledger;
 use crate::media_tap::Sinks;
-use crate::negotiation::Negotiation;
+use crate::negotiation::{LocalMedia, Negotiation};
 use crate::outlet::{self, Outlet};
 use crate::rehearsal::Rehearsal;
 use crate::repairs::Repairs;
@@ -31,7 +31,6 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::{PeerConnection, PeerConnectionBuilder};
 use webrtc::runtime::{Runtime, TokioRuntime};
 
@@ -131,29 +130,29 @@ impl Peer {
             .await
             .map_err(|error| PeerError::failed("open its sockets", error))?;
 
-        let track_of = |kind| {
+        let media_of = |kind| {
             let codecs = track_codecs(kind, &config.audio_codecs, &config.video_codecs);
-            (!codecs.is_empty()).then(|| Arc::new(TrackLocalStaticRTP::new(streams.track(kind, codecs))))
+            (!codecs.is_empty()).then(|| LocalMedia::new(kind, codecs))
         };
-        let (audio, video) = (track_of(MediaKind::Audio), track_of(MediaKind::Video));
-        let track_out = |track: &Arc<TrackLocalStaticRTP>, sender: &FrameSender, ssrc| {
+        let (audio, video) = (media_of(MediaKind::Audio), media_of(MediaKind::Video));
+        let track_out = |media: &LocalMedia, sender: &FrameSender, ssrc| {
             let packetizer = Packetizer::new(ssrc, streams.first_sequence);
             #[cfg(test)]
             let packetizer = packetizer.with_fresh_headers(setup.workarounds.fresh_headers);
             TrackOut {
-                track: Arc::clone(track),
+                track: media.track(),
                 gate: Arc::clone(sender.gate()),
                 outlet: taps.outlet.clone(),
                 packetizer,
             }
         };
         let mut senders = Vec::new();
-        if let Some(track) = &audio {
-            let out = track_out(track, &audio_out, streams.audio);
+        if let Some(media) = &audio {
+            let out = track_out(media, &audio_out, streams.audio);
             senders.push(tokio::spawn(out.send_unpaced(audio_frames)));
         }
-        if let Some(track) = &video {
-            let out = track_out(track, &video_out, streams.video);
+        if let Some(media) = &video {
+            let out = track_out(media, &video_out, streams.video);
             senders.push(tokio::spawn(out.send_paced(video_frames)));
         }
         let carrier = tokio::spawn(outlet::carry(taps.outlet.clone(), queue, events));

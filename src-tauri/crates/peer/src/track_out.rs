@@ -11,7 +11,7 @@ use ahoy_media::units::RtpTime;
 use bytes::Bytes;
 use rtc::rtp::Packet;
 use rtc::rtp::header::Header;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use tokio::sync::mpsc;
 use webrtc::media_stream::track_local::TrackLocal;
@@ -91,9 +91,12 @@ impl Packetizer {
     }
 }
 
+/// Where negotiation puts the track when the media is first wanted: only then it is known which codecs may be named.
+pub(crate) type TrackSlot = Arc<OnceLock<Arc<TrackLocalStaticRTP>>>;
+
 /// A track, its queue of frames and what negotiation says of it.
 pub(crate) struct TrackOut {
-    pub(crate) track: Arc<TrackLocalStaticRTP>,
+    pub(crate) track: TrackSlot,
     pub(crate) gate: Arc<Gate>,
     pub(crate) outlet: Arc<Outlet>,
     pub(crate) packetizer: Packetizer,
@@ -138,7 +141,11 @@ impl TrackOut {
     }
 
     async fn write(&self, packet: Packet) {
-        match self.track.write_rtp(packet).await {
+        // Frames are taken only after a negotiation, which has put the track there.
+        let Some(track) = self.track.get() else {
+            return;
+        };
+        match track.write_rtp(packet).await {
             Ok(()) => self.gate.count_handed(),
             Err(error) => {
                 self.gate.count_refused();
