@@ -5,7 +5,14 @@ use ahoy_tests::{Event, Party, TestServer, is_state, name, serial};
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(30);
-const QUIET: [&str; 6] = ["--mic", "tone:440", "--speaker", "null", "--camera", "pattern:160x90@10"];
+const QUIET: [&str; 6] = [
+    "--mic",
+    "tone:440",
+    "--speaker",
+    "null",
+    "--camera",
+    "pattern:160x90@10",
+];
 const PROBED: [&str; 8] = [
     "--mic",
     "tone:440",
@@ -78,7 +85,10 @@ fn two_rooms_see_and_hear_each_other() {
     let mut callee = listen(&server, "alice", &[&["--calls", "1"][..], &PROBED].concat());
     let mut caller = call(&server, "bob", "alice", &[&["--video"][..], &PROBED].concat());
     let incoming = callee.wait_for("incoming", |event| name(event) == "incoming");
-    assert_eq!((incoming["from"].as_str(), incoming["video"].as_bool()), (Some("bob"), Some(true)));
+    assert_eq!(
+        (incoming["from"].as_str(), incoming["video"].as_bool()),
+        (Some("bob"), Some(true))
+    );
     caller.wait_for_state("ringing_out");
     for party in [&mut caller, &mut callee] {
         party.wait_within("connected", LIMIT, |event| is_state(event, "connected"));
@@ -147,7 +157,10 @@ fn a_caller_that_gives_up_is_missed() {
     caller.write_line("hangup");
     expect_not_taken(&mut caller, "user_hangup", "cancelled");
     let end = callee.wait_for_end(LIMIT);
-    assert_eq!((end["cause"].as_str(), end["detail"].as_str()), (Some("missed"), Some("cancelled")));
+    assert_eq!(
+        (end["cause"].as_str(), end["detail"].as_str()),
+        (Some("missed"), Some("cancelled"))
+    );
 }
 
 #[test]
@@ -178,14 +191,19 @@ fn a_call_outlives_the_server_and_ends_in_order_when_it_is_back() {
     let _turn = serial();
     let mut server = TestServer::start();
     let address = server.ws();
-    let address = address.trim_start_matches("ws://").trim_end_matches("/ws").to_owned();
+    let address = address
+        .trim_start_matches("ws://")
+        .trim_end_matches("/ws")
+        .to_owned();
     let mut callee = listen(&server, "alice", &[&["--calls", "1"][..], &PROBED].concat());
     let mut caller = call(&server, "bob", "alice", &PROBED);
     caller.wait_for_state("connected");
     callee.wait_for_state("connected");
     server.kill();
     for party in [&mut caller, &mut callee] {
-        party.wait_for("the loss", |event| name(event) == "notice" && event["code"] == "signaling_lost");
+        party.wait_for("the loss", |event| {
+            name(event) == "notice" && event["code"] == "signaling_lost"
+        });
     }
     let heard = clicks(&callee);
     let _server = TestServer::start_at(&address);
@@ -228,7 +246,12 @@ fn a_stream_that_is_played_comes_from_the_room_alone() {
         let stats = party.seen().iter().rev().find(|event| name(event) == "stats");
         stats.expect("figures come every second")["audio_out"]["packetsSent"].as_u64()
     };
-    assert_eq!(sent(&viewer), Some(0), "nobody hears who watches\n{}", viewer.story());
+    assert_eq!(
+        sent(&viewer),
+        Some(0),
+        "nobody hears who watches\n{}",
+        viewer.story()
+    );
     assert!(sent(&keeper) > Some(0), "{}", keeper.story());
     hang_up(&mut viewer, &mut keeper);
 }
@@ -244,7 +267,10 @@ fn a_stream_that_is_pushed_arrives_and_nothing_comes_back() {
     wait_for_probe(&mut keeper, "video", "frames", 15);
     wait_for_probe(&mut keeper, "audio", "clicks", 2);
     let received = |event: &Event| {
-        name(event) == "media" && ["first_received", "first_rendered"].iter().any(|what| event["what"] == *what)
+        name(event) == "media"
+            && ["first_received", "first_rendered"]
+                .iter()
+                .any(|what| event["what"] == *what)
     };
     assert!(!sender.seen().iter().any(received), "{}", sender.story());
     hang_up(&mut sender, &mut keeper);
@@ -260,9 +286,15 @@ fn a_played_stream_that_ends_silently_is_said_so_within_five_seconds() {
     viewer.wait_for_state("connected");
     wait_for_probe(&mut viewer, "audio", "clicks", 1);
     keeper.kill();
-    let notice = viewer.wait_for("silence", |event| name(event) == "notice" && event["code"] == "stream_silent");
+    let notice = viewer.wait_for("silence", |event| {
+        name(event) == "notice" && event["code"] == "stream_silent"
+    });
     let at = notice_time(&viewer);
-    assert!(at <= 5_500, "{at} ms of silence before it was said: {notice}\n{}", viewer.story());
+    assert!(
+        at <= 5_500,
+        "{at} ms of silence before it was said: {notice}\n{}",
+        viewer.story()
+    );
 }
 
 /// Milliseconds from the last figures in which something had arrived to those before the notice.
