@@ -209,13 +209,7 @@ fn a_call_outlives_the_server_and_ends_in_order_when_it_is_back() {
     let _server = TestServer::start_at(&address);
     // Back on both sides, and still heard: the words of the end go through the server again.
     for party in [&mut caller, &mut callee] {
-        party.wait_within("signed in again", LIMIT, {
-            let mut seen = 0;
-            move |event| {
-                seen += u32::from(name(event) == "signed_in");
-                seen > 0
-            }
-        });
+        party.wait_within("signed in again", LIMIT, |event| name(event) == "signed_in");
     }
     callee.wait_within("sound", LIMIT, |event| {
         name(event) == "probe" && event["clicks"].as_u64().is_some_and(|clicks| clicks > heard + 2)
