@@ -14,6 +14,7 @@ use crate::view_model::{self, Account, ProblemView, ServerPhase, ServerView, Vie
 use ahoy_client::{Client, ClientHandle, Command, Credentials, Settings, Snapshot};
 use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::device::Devices;
+use ahoy_signaling::ProtocolKind;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -269,6 +270,7 @@ impl Session {
             name: by.user.clone(),
             embedded: embedded.is_some(),
             echo: embedded.as_ref().map(|_| embedded::echo_id()),
+            rooms: by.credentials.protocol() == ProtocolKind::Zlm,
         };
         let settings = Settings {
             loopback: sign_in::is_loopback(&by.server),
@@ -385,10 +387,10 @@ impl State {
                     problem: problem.clone(),
                     retry_in_s: None,
                     basic_mode: false,
+                    rooms: false,
                 },
                 me: None,
                 people: Vec::new(),
-                rooms: Vec::new(),
                 found: None,
                 call: None,
                 ended: None,

@@ -57,7 +57,7 @@ impl Actor {
         live.judge.handle_sample(now, sample);
         live.peer_stats = peer;
         live.stats = stats.clone();
-        let silent = streams::is_silent(live.way, live.connected, media_in_age);
+        let silent = streams::is_silent(live.way, media_in_age);
         let verdict = live.judge.poll_verdict(now);
         let changed = verdict != live.verdict;
         live.verdict = verdict.clone();

@@ -46,10 +46,11 @@ pub(crate) fn video_codecs(stream: Option<&StreamCall>, ours: &[PictureCodec]) -
     codecs
 }
 
-/// Whether a played stream has gone silent; `None` while that cannot be said.
-pub(crate) fn is_silent(way: Direction, connected: bool, media_in_age: Option<Duration>) -> Option<bool> {
-    let played = way == Direction::RecvOnly && connected;
-    played.then(|| media_in_age.is_some_and(|age| age >= SILENT))
+/// Whether a played stream has gone silent; `None` before it has brought anything, and for other calls. A lost path is
+/// silence too: a media server that ends a stream answers no checks of it any more.
+pub(crate) fn is_silent(way: Direction, media_in_age: Option<Duration>) -> Option<bool> {
+    let age = media_in_age.filter(|_| way == Direction::RecvOnly)?;
+    Some(age >= SILENT)
 }
 
 #[cfg(test)]
@@ -89,12 +90,11 @@ mod tests {
     }
 
     #[test]
-    fn only_a_played_stream_that_is_connected_goes_silent() {
+    fn only_a_played_stream_that_has_begun_goes_silent() {
         let age = |ms| Some(Duration::from_millis(ms));
-        assert_eq!(is_silent(Direction::RecvOnly, true, age(3400)), Some(false));
-        assert_eq!(is_silent(Direction::RecvOnly, true, age(3600)), Some(true));
-        assert_eq!(is_silent(Direction::RecvOnly, false, age(9000)), None);
-        assert_eq!(is_silent(Direction::SendRecv, true, age(9000)), None);
-        assert_eq!(is_silent(Direction::RecvOnly, true, None), Some(false));
+        assert_eq!(is_silent(Direction::RecvOnly, age(3400)), Some(false));
+        assert_eq!(is_silent(Direction::RecvOnly, age(3600)), Some(true));
+        assert_eq!(is_silent(Direction::SendRecv, age(9000)), None);
+        assert_eq!(is_silent(Direction::RecvOnly, None), None);
     }
 }

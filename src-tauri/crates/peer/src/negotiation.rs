@@ -212,9 +212,12 @@ impl Negotiation {
             return Err(PeerError::NoCommonCodec);
         }
         let sdp = sdp::with_private_relays(&sdp);
+        // An offer that leaves no choice decides (RFC 4145 §4.1); the library takes the right role then and names its usual
+        // one all the same.
+        let decided = sdp::setup(offer_sdp).map(Setup::opposite);
         let role = *self
             .role
-            .get_or_insert(sdp::setup(&sdp).unwrap_or(Setup::Passive));
+            .get_or_insert(decided.or_else(|| sdp::setup(&sdp)).unwrap_or(Setup::Passive));
         if !self.keeps_dtls_role() {
             return Ok(sdp);
         }

@@ -25,7 +25,7 @@ pub enum PictureCodec {
 
 impl PictureCodec {
     /// All of them, the preferred first: VP8 costs the least that any other client takes, H.264 has patents on it.
-    pub const ALL: [PictureCodec; 3] = [PictureCodec::Vp8, PictureCodec::Vp9, PictureCodec::H264];
+    pub const ALL: [PictureCodec; 3] = [PictureCodec::Vp8, PictureCodec::H264, PictureCodec::Vp9];
 
     /// The encoding name of RTP.
     pub const fn name(self) -> &'static str {
