@@ -3,16 +3,19 @@
 use crate::codec::{audio_parameters, clock_rates, event_parameters};
 use crate::config::{IceServer, PeerConfig};
 use crate::error::PeerError;
-use crate::estimator::PublishedEstimator;
+use crate::estimator::{Coverage, PublishedEstimator};
+use crate::frame_sender::Gate;
 use crate::ledger::Ledger;
 use crate::media_tap::{MediaTap, Sinks};
 use crate::outlet::Outlet;
+use crate::pacing::Pacing;
 use crate::rtx::RtxUnpacker;
+use crate::rtx_binding::WithRtx;
 use crate::streams::LocalStreams;
 use crate::turn_stream::TurnStreams;
 use crate::wire_tap::WireTap;
 use rtc::ice::mdns::MulticastDnsMode;
-use rtc::interceptor::{CongestionControlBuilder, NackGeneratorBuilder, Registry, Slot};
+use rtc::interceptor::{CongestionControlBuilder, NackGeneratorBuilder, Registry, Slot, TwccSenderBuilder};
 use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::shared::error::Error;
@@ -85,6 +88,8 @@ pub(crate) struct Taps {
     pub(crate) ledger: Arc<Mutex<Ledger>>,
     pub(crate) outlet: Arc<Outlet>,
     pub(crate) sinks: Arc<Mutex<Sinks>>,
+    /// Closed while pictures are behind.
+    pub(crate) pictures: Arc<Gate>,
     #[cfg(test)]
     pub(crate) workarounds: Workarounds,
 }
@@ -121,7 +126,7 @@ pub(crate) fn media(
     Ok((engine, with_our_interceptors(registry, config, taps, streams)))
 }
 
-/// The library's pacer is left out: it is one queue for sound and pictures, and a keyframe in it delays the voice.
+/// The library's pacer is replaced: it is one queue for sound and pictures, and a keyframe in it delays the voice.
 fn with_our_interceptors(
     registry: Registry,
     config: &PeerConfig,
@@ -129,9 +134,16 @@ fn with_our_interceptors(
     streams: &LocalStreams,
 ) -> Registry {
     let (start, min, max) = (config.start_bitrate, config.min_bitrate, config.max_bitrate);
-    let estimator = PublishedEstimator::new(start, min, max, taps.outlet.clone());
+    let coverage = Arc::new(Coverage::default());
+    let estimator = PublishedEstimator::new(start, min, max, coverage.clone(), taps.outlet.clone());
+    let pacing = Pacing::new(estimator.control(), taps.pictures.clone(), streams.video);
     let nacks = NackGeneratorBuilder::new().with_interval(NACK_INTERVAL);
-    let wire = WireTap::new(taps.ledger.clone(), taps.outlet.clone(), streams.video_rtx);
+    let wire = WireTap::new(
+        taps.ledger.clone(),
+        taps.outlet.clone(),
+        coverage,
+        streams.video_rtx,
+    );
     let media = MediaTap::new(
         taps.ledger.clone(),
         taps.outlet.clone(),
@@ -148,8 +160,10 @@ fn with_our_interceptors(
     let registry = registry
         .with(
             Slot::CongestionControl,
-            CongestionControlBuilder::new(estimator).build(),
+            WithRtx(CongestionControlBuilder::new(estimator).build()),
         )
+        .with(Slot::TwccSender, WithRtx(TwccSenderBuilder::new().build()))
+        .with(Slot::Pacer, pacing)
         .with(Slot::from(WIRE_TAP), wire)
         .with(Slot::from(MEDIA_TAP), media);
     #[cfg(test)]

@@ -86,15 +86,16 @@ impl Peer {
     ) -> Result<Peer, PeerError> {
         let streams = LocalStreams::random()?;
         let (outlet, queue) = Outlet::new(config.start_bitrate);
+        let (audio_out, audio_frames) = FrameSender::channel();
+        let (video_out, video_frames) = FrameSender::channel();
         let taps = Taps {
             ledger: Arc::new(Mutex::new(Ledger::new(streams.audio, streams.video))),
             outlet: Arc::new(outlet),
             sinks: Arc::default(),
+            pictures: Arc::clone(video_out.gate()),
             #[cfg(test)]
             workarounds: setup.workarounds,
         };
-        let (audio_out, audio_frames) = FrameSender::channel();
-        let (video_out, video_frames) = FrameSender::channel();
         let gates = [Arc::clone(audio_out.gate()), Arc::clone(video_out.gate())];
         let handler = Arc::new(Handler::new(taps.outlet.clone(), gates));
         let socket_send_errors = Arc::new(AtomicU64::new(0));
@@ -137,18 +138,17 @@ impl Peer {
             TrackOut {
                 track: Arc::clone(track),
                 gate: Arc::clone(sender.gate()),
-                outlet: taps.outlet.clone(),
                 packetizer,
             }
         };
         let mut senders = Vec::new();
         if let Some(track) = &audio {
             let out = track_out(track, &audio_out, streams.audio);
-            senders.push(tokio::spawn(out.send_unpaced(audio_frames)));
+            senders.push(tokio::spawn(out.send(audio_frames)));
         }
         if let Some(track) = &video {
             let out = track_out(track, &video_out, streams.video);
-            senders.push(tokio::spawn(out.send_paced(video_frames)));
+            senders.push(tokio::spawn(out.send(video_frames)));
         }
         let carrier = tokio::spawn(outlet::carry(taps.outlet.clone(), queue, events));
         let negotiation = Negotiation::new(audio, video);

@@ -4,8 +4,6 @@ use crate::config::VideoCodec;
 use crate::digits::EventPacket;
 use crate::event::{Codec, MediaKind};
 use crate::frame_sender::Gate;
-use crate::outlet::Outlet;
-use crate::pacer::Pacer;
 use ahoy_media::packet::EncodedFrame;
 use ahoy_media::units::RtpTime;
 use bytes::Bytes;
@@ -14,7 +12,6 @@ use rtc::rtp::codec::vp8::Vp8Payloader;
 use rtc::rtp::header::Header;
 use rtc::rtp::packetizer::Payloader;
 use std::sync::Arc;
-use std::time::Instant;
 use tokio::sync::mpsc;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
@@ -109,29 +106,14 @@ impl Packetizer {
 pub(crate) struct TrackOut {
     pub(crate) track: Arc<TrackLocalStaticRTP>,
     pub(crate) gate: Arc<Gate>,
-    pub(crate) outlet: Arc<Outlet>,
     pub(crate) packetizer: Packetizer,
 }
 
 impl TrackOut {
-    /// Sends every frame at once.
-    pub(crate) async fn send_unpaced(mut self, mut frames: mpsc::Receiver<EncodedFrame>) {
+    /// Sends every frame at once; pictures are spread further on, by the connection.
+    pub(crate) async fn send(mut self, mut frames: mpsc::Receiver<EncodedFrame>) {
         while let Some(frame) = frames.recv().await {
             for packet in self.packets_of(&frame) {
-                self.write(packet).await;
-            }
-        }
-    }
-
-    /// Spreads the packets of large frames.
-    pub(crate) async fn send_paced(mut self, mut frames: mpsc::Receiver<EncodedFrame>) {
-        let mut pacer = Pacer::new();
-        while let Some(frame) = frames.recv().await {
-            for packet in self.packets_of(&frame) {
-                let wait = pacer.handle_packet(Instant::now(), packet.payload.len(), self.outlet.target());
-                if !wait.is_zero() {
-                    tokio::time::sleep(wait).await;
-                }
                 self.write(packet).await;
             }
         }
@@ -165,6 +147,7 @@ impl TrackOut {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Instant;
 
     #[test]
     fn a_picture_becomes_numbered_packets_of_which_the_last_is_marked() {
