@@ -4,6 +4,7 @@ use crate::codec::{audio_parameters, clock_rates, event_parameters};
 use crate::config::{IceServer, PeerConfig};
 use crate::error::PeerError;
 use crate::estimator::{Coverage, PublishedEstimator};
+use crate::feedback_interval::{self, FeedbackInterval};
 use crate::frame_sender::Gate;
 use crate::ledger::Ledger;
 use crate::media_tap::{MediaTap, Sinks};
@@ -15,7 +16,9 @@ use crate::streams::LocalStreams;
 use crate::turn_stream::TurnStreams;
 use crate::wire_tap::WireTap;
 use rtc::ice::mdns::MulticastDnsMode;
-use rtc::interceptor::{CongestionControlBuilder, NackGeneratorBuilder, Registry, Slot, TwccSenderBuilder};
+use rtc::interceptor::{
+    CongestionControlBuilder, NackGeneratorBuilder, Registry, Slot, TwccReceiverBuilder, TwccSenderBuilder,
+};
 use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::shared::error::Error;
@@ -137,6 +140,9 @@ fn with_our_interceptors(
     let coverage = Arc::new(Coverage::default());
     let estimator = PublishedEstimator::new(start, min, max, coverage.clone(), taps.outlet.clone());
     let pacing = Pacing::new(estimator.control(), taps.pictures.clone(), streams.video);
+    let feedback = TwccReceiverBuilder::new()
+        .with_interval(feedback_interval::SHORTEST)
+        .build();
     let nacks = NackGeneratorBuilder::new().with_interval(NACK_INTERVAL);
     let wire = WireTap::new(
         taps.ledger.clone(),
@@ -164,6 +170,7 @@ fn with_our_interceptors(
         )
         .with(Slot::TwccSender, WithRtx(TwccSenderBuilder::new().build()))
         .with(Slot::Pacer, pacing)
+        .with(Slot::TwccReceiver, FeedbackInterval::new(feedback))
         .with(Slot::from(WIRE_TAP), wire)
         .with(Slot::from(MEDIA_TAP), media);
     #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::thread::{OwnedThread, Stop};
 use crate::units::{Bitrate, Resolution, RtpTime};
 use camera::{CameraCallbacks, CameraOutputs};
 use gate::{FrameRateGate, KeyframeGate};
-use stats::{Encoded, StatsKeeper, VideoSendStats};
+use stats::{Encoded, QualityLimitationReason, StatsKeeper, VideoSendStats};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -34,8 +34,10 @@ pub struct VideoLimits {
     pub bitrate: Bitrate,
     /// Pictures are scaled down to fit, keeping their shape; never up.
     pub resolution: Resolution,
-    /// Pictures per second.
+    /// Pictures per second; 0 = none are sent, while the camera goes on.
     pub frame_rate: u32,
+    /// Why this is not more; what an encoder that is too slow adds is measured here.
+    pub limitation: QualityLimitationReason,
 }
 
 /// What a sending pipeline works with.
@@ -121,18 +123,11 @@ impl VideoSend {
         })
     }
 
-    pub fn set_bitrate(&self, bitrate: Bitrate) {
-        self.shared.control().limits.bitrate = bitrate;
-    }
-
-    /// Sets the size that pictures must fit in.
-    pub fn set_resolution(&self, resolution: Resolution) {
-        self.shared.control().limits.resolution = resolution;
-    }
-
-    /// Sets the highest rate, pictures per second.
-    pub fn set_frame_rate(&self, frame_rate: u32) {
-        self.shared.control().limits.frame_rate = frame_rate;
+    /// Sends so much at most from the next picture on; after a pause that is a keyframe.
+    pub fn set_limits(&self, limits: VideoLimits) {
+        let mut control = self.shared.control();
+        control.keyframe_requested |= control.limits.frame_rate == 0 && limits.frame_rate > 0;
+        control.limits = limits;
     }
 
     /// Makes the next picture a keyframe, at most every 300 ms.
@@ -228,6 +223,7 @@ impl Pipeline {
                 self.keyframes.request();
             }
             if !control.enabled
+                || control.limits.frame_rate == 0
                 || !self
                     .frame_rate
                     .accepts(frame.captured_at, control.limits.frame_rate)
@@ -271,6 +267,7 @@ impl Pipeline {
                 bytes: encoded.payload.len(),
                 keyframe: encoded.keyframe,
                 frame_rate: limits.frame_rate,
+                limitation: limits.limitation,
             },
         );
         let rtp_time = rtp_time(frame.captured_at.saturating_duration_since(self.epoch));

@@ -24,6 +24,9 @@ const CARRIED: f64 = 1.15;
 /// only when it is far above the target.
 const CLEARLY_ABOVE: f64 = 1.3;
 
+/// Room of less than this is left to the additive increase.
+const WORTH_IT: f64 = 1.12;
+
 /// A burst to be sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Burst {
@@ -159,6 +162,12 @@ impl Probe {
             return Some(if proven { carried } else { carried * 0.9 });
         }
         self.fail(now);
+        if carried > target * WORTH_IT {
+            // There is some room: the next one is meant to fit in.
+            self.factor = carried / target * 0.97;
+            self.interval = SHORTEST_INTERVAL;
+            self.next = Some(now + self.interval);
+        }
         None
     }
 

@@ -43,6 +43,8 @@ pub struct VideoSendStats {
     /// Wall time of encoding one picture, smoothed over about 16.
     pub encode_time: Duration,
     pub quality_limitation_reason: QualityLimitationReason,
+    /// Changes of size for such a reason, the camera's own not counted.
+    pub quality_limitation_resolution_changes: u64,
     /// Pictures that were replaced by newer ones before the encoder was free.
     pub frames_overwritten: u64,
     /// Pictures dropped before encoding because the peer connection's queue was full.
@@ -62,6 +64,8 @@ pub(super) struct Encoded {
     pub(super) bytes: usize,
     pub(super) keyframe: bool,
     pub(super) frame_rate: u32,
+    /// Of the limits that it was encoded under.
+    pub(super) limitation: QualityLimitationReason,
 }
 
 /// Collects on `video-tx`, read by anybody.
@@ -70,6 +74,8 @@ pub(super) struct StatsKeeper {
     pub(super) totals: VideoSendStats,
     frames: SlidingRate,
     bytes: SlidingRate,
+    /// Sizes of the last picture, of the camera and as sent.
+    last: Option<(Resolution, Resolution)>,
 }
 
 /// Share of the time between two pictures above which encoding is what limits.
@@ -93,6 +99,10 @@ impl StatsKeeper {
         totals.frames_encoded += 1;
         totals.key_frames_encoded += u64::from(encoded.keyframe);
         totals.bytes_sent += encoded.bytes as u64;
+        let before = self.last.replace((encoded.camera, encoded.sent));
+        if before.is_some_and(|(camera, sent)| camera == encoded.camera && sent != encoded.sent) {
+            totals.quality_limitation_resolution_changes += 1;
+        }
         (totals.frame_width, totals.frame_height) = (encoded.sent.width, encoded.sent.height);
         totals.quality_limitation_reason = limitation(encoded, totals.encode_time);
     }
@@ -117,10 +127,8 @@ fn limitation(encoded: Encoded, encode_time: Duration) -> QualityLimitationReaso
     let interval = 1.0 / f64::from(encoded.frame_rate.max(1));
     if encode_time.as_secs_f64() > interval * CPU_LIMIT {
         QualityLimitationReason::Cpu
-    } else if encoded.sent.pixels() < encoded.camera.pixels() {
-        QualityLimitationReason::Bandwidth
     } else {
-        QualityLimitationReason::None
+        encoded.limitation
     }
 }
 
@@ -128,23 +136,39 @@ fn limitation(encoded: Encoded, encode_time: Duration) -> QualityLimitationReaso
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_reason_tells_a_slow_encoder_from_a_small_target() {
-        let full = Resolution::new(1280, 720);
-        let encoded = Encoded {
-            camera: full,
-            sent: full,
+    fn encoded(sent: Resolution, limitation: QualityLimitationReason) -> Encoded {
+        Encoded {
+            camera: Resolution::new(1280, 720),
+            sent,
             bytes: 1,
             keyframe: false,
             frame_rate: 30,
+            limitation,
+        }
+    }
+
+    #[test]
+    fn the_reason_tells_a_slow_encoder_from_a_small_target() {
+        use QualityLimitationReason::{Bandwidth, Cpu, None};
+        let reason = |given, ms| {
+            limitation(
+                encoded(Resolution::new(640, 360), given),
+                Duration::from_millis(ms),
+            )
         };
-        let small = Encoded {
-            sent: Resolution::new(640, 360),
-            ..encoded
-        };
-        let (fast, slow) = (Duration::from_millis(6), Duration::from_millis(31));
-        assert_eq!(limitation(encoded, fast), QualityLimitationReason::None);
-        assert_eq!(limitation(small, fast), QualityLimitationReason::Bandwidth);
-        assert_eq!(limitation(small, slow), QualityLimitationReason::Cpu);
+        assert_eq!(
+            (reason(None, 6), reason(Bandwidth, 6), reason(Bandwidth, 31)),
+            (None, Bandwidth, Cpu)
+        );
+    }
+
+    #[test]
+    fn changes_of_size_are_counted() {
+        let (mut keeper, now) = (StatsKeeper::default(), Instant::now());
+        for width in [1280, 1280, 640, 640, 1280] {
+            let sent = Resolution::new(width, width * 9 / 16);
+            keeper.handle_encoded(now, encoded(sent, QualityLimitationReason::Bandwidth));
+        }
+        assert_eq!(keeper.totals.quality_limitation_resolution_changes, 2);
     }
 }

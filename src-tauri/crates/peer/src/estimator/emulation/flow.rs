@@ -45,7 +45,7 @@ pub(super) struct Flow {
 impl Flow {
     pub(super) fn new(begin: Instant, path: Path, seed: u64) -> Self {
         Self {
-            control: Control::new(800e3, 20e3, MAX),
+            control: Control::new(1e6, 24e3, MAX),
             pacer: Pacer::default(),
             path,
             random: Random::new(seed),
@@ -66,7 +66,7 @@ impl Flow {
     }
 
     pub(super) fn starting_at(mut self, start: f64) -> Self {
-        self.control = Control::new(start, 20e3, MAX);
+        self.control = Control::new(start, 24e3, MAX);
         self
     }
 
