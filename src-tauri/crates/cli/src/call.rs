@@ -203,6 +203,7 @@ impl Session {
             }
             ClientEvent::ServerLost { .. }
             | ClientEvent::Media { .. }
+            | ClientEvent::Picture(_)
             | ClientEvent::Digit(_)
             | ClientEvent::Stats(_)
             | ClientEvent::Verdict(_)

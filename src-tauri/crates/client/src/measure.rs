@@ -158,6 +158,7 @@ fn fill_video(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats, plan:
         bitrate: sent.bitrate.as_bps(),
         target_bitrate: plan.video.bitrate.as_bps(),
         quality_limitation_reason: sent.quality_limitation_reason.as_str().to_owned(),
+        quality_limitation_resolution_changes: sent.quality_limitation_resolution_changes,
         nack_count: peer.video_out.nack_count,
         pli_count: peer.video_out.pli_count,
         retransmitted_packets_sent: peer.video_out.retransmitted_packets,

@@ -19,11 +19,11 @@ mod trend;
 pub(crate) use control::Control;
 pub(crate) use coverage::Coverage;
 pub(crate) use probe::{Burst, PACKETS as PACKETS_OF_A_BURST};
+pub(crate) use sample::Sample;
 
 use crate::outlet::Outlet;
 use ahoy_media::units::Bitrate;
 use rtc::interceptor::{BandwidthEstimator, EstimatorStats, PacketReport};
-use sample::Sample;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 

@@ -46,10 +46,7 @@ impl FrameSender {
 
     /// Whether a frame sent next would be taken; a pipeline asks before it encodes.
     pub fn ready(&self) -> bool {
-        self.gate.is_open()
-            && !self.gate.behind.load(Ordering::Relaxed)
-            && !self.tx.is_closed()
-            && self.tx.capacity() > 0
+        self.gate.is_open() && self.gate.keeps_up() && !self.tx.is_closed() && self.tx.capacity() > 0
     }
 
     /// Frames refused because the queue was full.
@@ -86,6 +83,10 @@ impl Gate {
 
     pub(crate) fn set_behind(&self, behind: bool) {
         self.behind.store(behind, Ordering::Relaxed);
+    }
+
+    pub(crate) fn keeps_up(&self) -> bool {
+        !self.behind.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_events(&self, payload_type: Option<u8>) {

@@ -230,3 +230,150 @@ impl Interceptor for Pacing {
 
     fn unbind_remote_stream(&mut self, _info: &StreamInfo) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::VideoCodec;
+    use crate::estimator::{Control, Sample};
+    use crate::event::Codec;
+    use crate::frame_sender::FrameSender;
+    use rtc::rtp::header::Header;
+    use std::sync::Mutex;
+
+    const VOICE: u32 = 1;
+    const VIDEO: u32 = 7;
+    const RTX: u32 = 8;
+
+    struct Sender {
+        pacing: Pacing,
+        pictures: FrameSender,
+        control: SharedControl,
+    }
+
+    fn sender() -> Sender {
+        let control = Arc::new(Mutex::new(Control::new(1e6, 24e3, 5e6)));
+        let (pictures, _frames) = FrameSender::channel();
+        pictures.gate().set_connected(true);
+        let vp8 = Codec::Video(VideoCodec::Vp8);
+        pictures.gate().set_negotiated(Some((vp8, 96)));
+        let mut pacing = Pacing::new(Arc::clone(&control), Arc::clone(pictures.gate()), VIDEO);
+        pacing.bind_local_stream(&StreamInfo {
+            ssrc: VIDEO,
+            ssrc_rtx: Some(RTX),
+            payload_type_rtx: Some(97),
+            ..StreamInfo::default()
+        });
+        Sender {
+            pacing,
+            pictures,
+            control,
+        }
+    }
+
+    fn message(now: Instant, ssrc: u32, sequence: u16) -> TaggedPacket {
+        let header = Header {
+            version: 2,
+            ssrc,
+            sequence_number: sequence,
+            ..Header::default()
+        };
+        let payload = vec![0, sequence as u8].into_iter().chain([0; 1100]).collect();
+        TaggedPacket {
+            now,
+            transport: TransportContext::default(),
+            message: AttributedPacket::new(Packet::Rtp(rtc::rtp::Packet { header, payload })),
+        }
+    }
+
+    impl Sender {
+        fn write(&mut self, message: TaggedPacket) {
+            self.pacing.handle_write(message).expect("nothing refuses");
+        }
+
+        /// SSRC, sequence number, whether it only fills: of what leaves now.
+        fn left(&mut self) -> Vec<(u32, u16, bool)> {
+            std::iter::from_fn(|| self.pacing.poll_write())
+                .filter_map(|message| match &message.message.packet {
+                    Packet::Rtp(packet) => {
+                        let fills = message.message.custom::<Fill>().is_some();
+                        Some((packet.header.ssrc, packet.header.sequence_number, fills))
+                    }
+                    _ => None,
+                })
+                .collect()
+        }
+    }
+
+    #[test]
+    fn voice_leaves_at_once_while_a_keyframe_waits_and_no_picture_is_asked_for() {
+        let (mut sender, begin) = (sender(), Instant::now());
+        // 57 kB at 1.8 Mbit/s take a quarter of a second.
+        (0..50).for_each(|number| sender.write(message(begin, VIDEO, number)));
+        let at_once = sender.left().len();
+        assert!(at_once <= 3, "{at_once}");
+        sender.write(message(begin, VOICE, 300));
+        assert_eq!(sender.left(), [(VOICE, 300, false)]);
+        let mut numbers = Vec::new();
+        for passed in 1..=400 {
+            let now = begin + Duration::from_millis(passed);
+            sender.pacing.handle_timeout(now).expect("nothing refuses");
+            numbers.extend(sender.left().into_iter().map(|(_, number, _)| number));
+            if passed == 50 {
+                assert!(!sender.pictures.gate().keeps_up());
+            }
+        }
+        assert!(
+            numbers.is_sorted() && numbers.len() == 50 - at_once,
+            "{numbers:?}"
+        );
+        assert!(sender.pictures.gate().keeps_up());
+        assert_eq!(sender.pacing.poll_timeout(), None);
+    }
+
+    #[test]
+    fn repairs_leave_before_pictures_under_numbers_in_one_row() {
+        let (mut sender, begin) = (sender(), Instant::now());
+        (0..20).for_each(|number| sender.write(message(begin, VIDEO, number)));
+        sender.left();
+        sender.write(message(begin, RTX, 0));
+        sender.write(message(begin, RTX, 0));
+        sender.write(message(begin, RTX, 1));
+        sender
+            .pacing
+            .handle_timeout(begin + Duration::from_millis(30))
+            .expect("nothing refuses");
+        // The second one asks for what is under way.
+        let left = sender.left();
+        assert_eq!(left[..2], [(RTX, 0, false), (RTX, 1, false)]);
+        assert_eq!(left[2].0, VIDEO);
+    }
+
+    #[test]
+    fn a_burst_without_pictures_is_filled_and_ends() {
+        let (mut sender, begin) = (sender(), Instant::now());
+        let sample = |number: u64| Sample {
+            departure: begin + Duration::from_millis(number * 10),
+            arrival: Some(Duration::from_millis(number * 10)),
+            bytes: 1200,
+        };
+        let samples: Vec<Sample> = (0..10).map(sample).collect();
+        let now = begin + Duration::from_millis(120);
+        lock(&sender.control).handle_feedback(now, &samples);
+        sender.write(message(now, VIDEO, 5));
+        let mut left = sender.left();
+        for passed in 1..=200 {
+            let now = now + Duration::from_millis(passed);
+            sender.pacing.handle_timeout(now).expect("nothing refuses");
+            left.extend(sender.left());
+        }
+        assert_eq!(left[0], (VIDEO, 5, false));
+        // 40 ms at three times 1 Mbit/s.
+        let filled = left
+            .iter()
+            .filter(|(ssrc, _, fills)| *ssrc == RTX && *fills)
+            .count();
+        assert!((8..=16).contains(&filled), "{left:?}");
+        assert_eq!(sender.pacing.poll_timeout(), None);
+    }
+}
