@@ -1,7 +1,7 @@
 //! What the network, both sides' limits and the processor make of voice and picture: one ladder. Pure, told the time.
 //!
 //! Voice first. The picture gets what is left: smaller and slower as that shrinks, single pictures, then none; and climbs
-//! back by itself. Down at once, up after a while.
+//! back by itself. Down soon, up after a while.
 
 mod cpu;
 mod fallback;
@@ -32,6 +32,9 @@ const HEADROOM: f64 = 0.10;
 /// Repairs take what is lost, at most this part.
 const MOST_REPAIRS: f64 = 0.30;
 
+/// A rung that is a little too dear is left after this long, since each change of size is a keyframe on a path that has no
+/// room for it; one that costs twice what there is, at once.
+const FALL_AFTER: Duration = Duration::from_millis(500);
 /// A higher rung must be affordable for so long: a path that was just found is believed soon,
 const CLIMB_AFTER: Duration = Duration::from_millis(300);
 /// one that has failed within [`BURNT_FOR`] is not.
@@ -79,6 +82,8 @@ pub(crate) struct Ladder {
     rung: Option<usize>,
     /// Since when a higher one is affordable.
     climbs_since: Option<Instant>,
+    /// Since when the present one is not.
+    falls_since: Option<Instant>,
     fell_at: Option<Instant>,
     cpu: CpuCap,
     fallback: Fallback,
@@ -142,10 +147,22 @@ impl Ladder {
             self.rung = Some(up);
             return up;
         };
+        if stay <= current {
+            self.falls_since = None;
+        }
         let next = if stay > current {
-            self.fell_at = Some(now);
             self.climbs_since = None;
-            stay
+            let since = *self.falls_since.get_or_insert(now);
+            let far = RUNGS
+                .get(current)
+                .is_some_and(|rung| picture < patient(rung.leave, rung, hd) * 1000 / 2);
+            if far || current < top || now.saturating_duration_since(since) >= FALL_AFTER {
+                self.falls_since = None;
+                self.fell_at = Some(now);
+                stay
+            } else {
+                current
+            }
         } else if up < current {
             let burnt = self
                 .fell_at

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 const PACE_FACTOR: f64 = 1.8;
 /// Packets of this much time may leave at once: timers fire a millisecond late, and a wake-up per packet costs CPU.
 const GRAIN: Duration = Duration::from_millis(5);
+/// A machine that is busy wakes the sender so late; what should have left meanwhile leaves then.
+const CATCH_UP: Duration = Duration::from_millis(50);
 /// What waits leaves within this time, however low the estimate; a picture older than this is of no use. Chosen.
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 /// What waits may be this much before the encoder is asked to leave a picture out.
@@ -51,6 +53,12 @@ impl Pacer {
         });
     }
 
+    /// Nothing waited until now: a pause saves nothing up.
+    pub(crate) fn handle_idle(&mut self, now: Instant) {
+        let earliest = now.checked_sub(GRAIN).unwrap_or(now);
+        self.drained_at = self.drained_at.map(|at| at.max(earliest));
+    }
+
     /// Whether a packet is wanted that fills the burst because no picture waits.
     pub(crate) fn wants_padding(&self) -> bool {
         self.burst.is_some()
@@ -81,8 +89,8 @@ impl Pacer {
             None => pace(waiting, target),
         };
         let takes = Duration::from_secs_f64((bytes as f64 * 8.0 / pace.max(1.0)).min(1.0));
-        // A timer that fires late must not lower the rate, nor a pause save anything up.
-        let earliest = now.checked_sub(GRAIN).unwrap_or(now);
+        // A timer that fires late must not lower the rate.
+        let earliest = now.checked_sub(CATCH_UP).unwrap_or(now);
         let starts = self.drained_at.map_or(now, |drained_at| drained_at.max(earliest));
         self.drained_at = Some(starts + takes);
         let burst = self.burst.as_mut()?;

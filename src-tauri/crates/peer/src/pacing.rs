@@ -72,6 +72,9 @@ impl Pacing {
             return;
         };
         let bytes = wire_bytes(packet);
+        if !self.is_waiting() {
+            self.pacer.handle_idle(now);
+        }
         let repairs = self.rtx.is_some_and(|rtx| rtx.ssrc == packet.header.ssrc);
         if packet.header.ssrc == self.video && !message.message.has(&Attribute::Retransmission) {
             self.padding.handle_picture_packet(packet);
@@ -108,6 +111,9 @@ impl Pacing {
         if self.pictures_flow(now)
             && let Some(burst) = control.poll_burst(now)
         {
+            if !self.is_waiting() {
+                self.pacer.handle_idle(now);
+            }
             self.pacer.handle_burst(burst);
         }
         while self.pacer.due(now) <= now {

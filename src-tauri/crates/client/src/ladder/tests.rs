@@ -129,6 +129,14 @@ fn a_wavering_estimate_changes_no_size() {
 }
 
 #[test]
+fn a_rung_a_little_too_dear_is_left_after_half_a_second() {
+    let mut call = Call::new();
+    call.at(1000, 5);
+    assert_eq!(call.look(500).step.name, "540p");
+    assert_eq!(call.at(500, 1).step.name, "360p");
+}
+
+#[test]
 fn repairs_have_their_part() {
     let mut call = Call::new();
     let clean = call.at(1500, 5).video.bitrate.as_bps();

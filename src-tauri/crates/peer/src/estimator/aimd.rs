@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 const CUT: f64 = 0.88;
 /// And never below this part of what arrives, however deep the queue.
 const DEEPEST_CUT: f64 = 0.4;
+/// A target that was not used is cut to this part of itself: little arrives because little was sent.
+const UNPROVEN_CUT: f64 = 0.75;
 /// A queue is to be empty after about this much time.
 const DRAIN_TIME: f64 = 0.5;
 /// Where the rate goes on once the queue is empty, as part of what arrived.
@@ -188,7 +190,7 @@ impl Aimd {
         let mut to = arrives * drain.clamp(DEEPEST_CUT, CUT);
         if signal.application_limited {
             // What arrives is what was sent, and says little of what the path carries.
-            to = to.max(self.target * DEEPEST_CUT);
+            to = to.max(self.target * UNPROVEN_CUT);
         }
         // Only the first cut of a queue knows the rate before it; one below what is recalled disproves that.
         if self.after_drain.is_none() {
@@ -197,7 +199,7 @@ impl Aimd {
         if to < self.target {
             self.target = to.max(self.min);
         }
-        let after = arrives * AFTER_DRAIN;
+        let after = (arrives * AFTER_DRAIN).max(to);
         self.after_drain = Some(self.after_drain.map_or(after, |before| before.min(after)));
         self.cut_at = Some(now);
         if let Some(standing) = &mut self.standing {

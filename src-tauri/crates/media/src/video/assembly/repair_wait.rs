@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 /// Between a gap and its request, and between two requests, at most: the interval of the NACK generator.
-const REQUEST_INTERVAL: Duration = Duration::from_millis(50);
+const REQUEST_INTERVAL: Duration = Duration::from_millis(25);
 /// Of a thousand packets one may still be missing after the wait.
 const STILL_MISSING: f64 = 0.001;
 /// Loss is an average over about so many packets: a second or two of a picture.
@@ -92,9 +92,9 @@ mod tests {
     #[test]
     fn the_wait_grows_with_the_round_trip_and_the_loss() {
         assert_eq!(patience(0, 10_000), 100);
-        assert_eq!(patience(40, 50), 140);
-        assert_eq!(patience(40, 10), 230);
-        assert_eq!(patience(40, 5), 410);
+        assert_eq!(patience(40, 50), 100);
+        assert_eq!(patience(40, 10), 155);
+        assert_eq!(patience(40, 5), 285);
         assert_eq!(patience(100, 5), 500);
     }
 

@@ -85,9 +85,15 @@ impl Flow {
         let target = self.control.target();
         if now >= self.next_picture {
             self.next_picture += Duration::from_secs(1) / PICTURES;
+            if self.pictures.is_empty() && !self.pacer.wants_padding() {
+                self.pacer.handle_idle(now);
+            }
             self.encode(target);
         }
         if let Some(burst) = self.control.poll_burst(now) {
+            if self.pictures.is_empty() {
+                self.pacer.handle_idle(now);
+            }
             self.pacer.handle_burst(burst);
         }
         while now >= self.pacer.due(now) {
