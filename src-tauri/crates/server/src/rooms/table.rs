@@ -401,10 +401,10 @@ impl Table {
         self.reject(conn, &transaction, rejected, &reason);
     }
 
-    /// Accept and reject of a call: from the room's owner to the guest.
-    fn answer(&mut self, conn: ConnId, transaction: &str, tour: &Tour, text: String) {
+    /// Accept and reject of a call: from the room's owner to the guest; whether it was of that owner.
+    fn answer(&mut self, conn: ConnId, transaction: &str, tour: &Tour, text: String) -> bool {
         let Some(owner) = self.conns.get(&conn) else {
-            return;
+            return false;
         };
         match &owner.room {
             None => {
