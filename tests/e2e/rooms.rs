@@ -236,6 +236,7 @@ fn a_stream_that_is_played_comes_from_the_room_alone() {
     viewer.wait_for_state("connected");
     wait_for_probe(&mut viewer, "video", "frames", 15);
     wait_for_probe(&mut viewer, "audio", "clicks", 2);
+    keeper.wait_for("figures", |event| name(event) == "stats");
     let sent = |party: &Party| {
         let stats = party.seen().iter().rev().find(|event| name(event) == "stats");
         stats.expect("figures come every second")["audio_out"]["packetsSent"].as_u64()

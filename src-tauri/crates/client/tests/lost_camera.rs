@@ -149,6 +149,7 @@ async fn a_camera_lost_in_a_call_leaves_the_voice_and_is_on_again_when_it_is_bac
     let listed = tokio::time::timeout(LIMIT, listed).await.map(|_| ());
     assert!(listed.is_ok(), "Echo is listed");
     let call = Command::PlaceCall {
+        stream: None,
         to: Party::User(user(9000)),
         video: true,
     };

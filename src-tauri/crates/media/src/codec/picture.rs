@@ -24,7 +24,8 @@ pub enum PictureCodec {
 }
 
 impl PictureCodec {
-    /// All of them, the preferred first: VP8 costs the least that any other client takes, H.264 has patents on it.
+    /// All of them, the preferred first: VP8 costs the least, and every other client takes it. VP9 comes last, because its
+    /// encoder blurs single pictures while its bitrate changes.
     pub const ALL: [PictureCodec; 3] = [PictureCodec::Vp8, PictureCodec::H264, PictureCodec::Vp9];
 
     /// The encoding name of RTP.

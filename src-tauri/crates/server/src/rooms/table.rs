@@ -145,15 +145,18 @@ impl Table {
             Body::Register { room_id } => self.register(now, conn, transaction, room_id, own),
             Body::Unregister { room_id } => self.unregister(now, conn, transaction, room_id),
             Body::Call(call) => self.call(now, conn, transaction, &call.tour, call.stream, call.kind, text),
-            Body::CallAccepted(answer) => self.answer(conn, &transaction, &answer.tour, text),
+            Body::CallAccepted(answer) => {
+                self.answer(conn, &transaction, &answer.tour, text);
+            }
             Body::Rejected(rejected) => {
                 // Only a callee's answer to a call; anything else is the server's own word.
                 if let (Some("call"), Some(guest_id), Some(room_id)) =
                     (rejected.method.as_deref(), rejected.guest_id, rejected.room_id)
                 {
                     let tour = Tour { guest_id, room_id };
-                    self.answer(conn, &transaction, &tour, text);
-                    self.forget(now, &tour);
+                    if self.answer(conn, &transaction, &tour, text) {
+                        self.forget(now, &tour);
+                    }
                 }
             }
             Body::Candidate(candidate) => {
@@ -398,10 +401,10 @@ impl Table {
         self.reject(conn, &transaction, rejected, &reason);
     }
 
-    /// Accept and reject of a call: from the room's owner to the guest.
-    fn answer(&mut self, conn: ConnId, transaction: &str, tour: &Tour, text: String) {
+    /// Accept and reject of a call: from the room's owner to the guest; whether it was of that owner.
+    fn answer(&mut self, conn: ConnId, transaction: &str, tour: &Tour, text: String) -> bool {
         let Some(owner) = self.conns.get(&conn) else {
-            return;
+            return false;
         };
         match &owner.room {
             None => {
@@ -414,10 +417,12 @@ impl Table {
             Some(room) if room.id == tour.room_id => {
                 if let Some(guest) = owner.guests.get(&tour.guest_id).copied() {
                     self.pass_on(guest, text);
+                    return true;
                 }
             }
             Some(_) => {}
         }
+        false
     }
 
     /// A candidate or a bye, from either side to the other; whether it was of one of them.

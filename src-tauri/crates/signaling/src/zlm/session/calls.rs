@@ -2,7 +2,7 @@
 
 use super::CALL;
 use super::sdp::IceCredentials;
-use crate::zlm::wire::{Stream, Tour};
+use crate::zlm::wire::{Message, Stream, Tour};
 use ahoy_call::{CallId, EndDetail, EndReason};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -41,6 +41,8 @@ pub(super) struct Call {
     /// The number of the last offer.
     pub(super) negotiation: u32,
     pub(super) resume: Option<Resume>,
+    /// The end of a call whose way the server does not know: said when it does.
+    pub(super) farewell: Option<Message>,
 }
 
 /// A request under way.
@@ -82,6 +84,7 @@ impl Call {
             last_answer: String::new(),
             negotiation: 0,
             resume: None,
+            farewell: None,
         }
     }
 
@@ -89,6 +92,13 @@ impl Call {
         self.over = Some((reason, detail));
         self.asked = None;
         self.resume = None;
+        self.farewell = None;
+    }
+
+    /// Ends a call of which the server is still to be shown the way: it would drop `farewell` now.
+    pub(super) fn end_later(&mut self, reason: EndReason, detail: Option<EndDetail>, farewell: Message) {
+        self.over = Some((reason, detail));
+        self.farewell = Some(farewell);
     }
 
     pub(super) fn ask(&mut self, now: Instant, transaction: String, what: What) {
@@ -180,7 +190,8 @@ impl Calls {
 
     /// Shows the server again all calls that this side made and that go on.
     pub(super) fn resume_all(&mut self, now: Instant) {
-        for call in self.0.iter_mut().filter(|call| call.ours && call.goes_on()) {
+        let to_show = |call: &&mut Call| call.ours && (call.goes_on() || call.farewell.is_some());
+        for call in self.0.iter_mut().filter(to_show) {
             call.resume = None;
             call.lose_way(now);
         }
@@ -191,6 +202,7 @@ impl Calls {
         let mut due = Vec::new();
         for call in &mut self.0 {
             if call.resume.take_if(|resume| resume.until <= now).is_some() {
+                call.farewell = None;
                 tracing::debug!(call = %call.id, "the other side does not come back to the server");
             }
             if let Some(resume) = &mut call.resume

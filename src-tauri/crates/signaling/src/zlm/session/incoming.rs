@@ -166,7 +166,8 @@ impl Session {
 
     fn handle_accept(&mut self, transaction: &str, answer: Answer, own: Option<Own>) {
         let known = self.calls.by_tour(&answer.tour);
-        let Some(call) = known.filter(|call| call.outgoing && call.over.is_none()) else {
+        let waits = |call: &&mut Call| call.outgoing && (call.over.is_none() || call.farewell.is_some());
+        let Some(call) = known.filter(waits) else {
             return self.from_stranger();
         };
         let id = call.id.clone();
@@ -176,6 +177,9 @@ impl Session {
         call.ours |= own.is_some();
         if what == What::Resume {
             call.resume = None;
+            if let Some(farewell) = call.farewell.take() {
+                self.out.push_back(farewell.to_text());
+            }
             return;
         }
         let Some(sdp) = answer.sdp else {

@@ -227,6 +227,9 @@ impl Session {
                 )
             },
         };
+        if call.resume.is_some() {
+            return call.end_later(reason, detail, message);
+        }
         call.end(reason, detail);
         self.send(&message, id);
     }

@@ -93,6 +93,24 @@ fn the_caller_looks_for_a_callee_that_has_lost_the_server_until_it_is_back() {
 }
 
 #[test]
+fn a_call_that_ends_while_the_server_is_shown_the_way_says_so_when_it_knows_it() {
+    let mut bench = Bench::talking(Some(json!({})));
+    bench.lose_link();
+    bench.register();
+    let shown = bench.sent();
+    bench.say(end(EndReason::UserHangup));
+    assert_eq!(bench.sent(), [] as [Value; 0], "the server would drop it");
+    bench.text(accept(&shown[0], Some(json!({"resume": true}))));
+    let sent = bench.sent();
+    assert_eq!(
+        (sent.len(), &sent[0]["method"], &sent[0][FIELD]["reason"]),
+        (1, &json!("bye"), &json!("user_hangup"))
+    );
+    bench.pass_alive(120 * SECOND);
+    assert_eq!((bench.signals(), bench.sent()), (Vec::new(), Vec::new()));
+}
+
+#[test]
 fn looking_for_the_other_side_has_an_end_and_is_no_end_of_the_call() {
     let mut bench = Bench::talking(Some(json!({})));
     bench.text(server_bye(about_own("", "", json!({}))));
