@@ -5,7 +5,7 @@ use crate::session::{SessionHandle, SignIn, problem};
 use crate::settings_file::StoredVoice;
 use crate::video_feed::VideoFeed;
 use crate::view_model::{ProblemView, VideoFeedAddress, ViewModel};
-use ahoy_call::{Party, UserId};
+use ahoy_call::{Party, RoomId, UserId};
 use ahoy_client::Command;
 use tauri::State;
 
@@ -16,6 +16,15 @@ fn user_of(id: &str) -> Result<UserId, ProblemView> {
     user.ok_or_else(|| problem("user_not_found", &format!("{id} is not a user id")))
 }
 
+/// Whom a call goes to: a room where the server has rooms, else a user.
+fn party_of(id: &str, rooms: bool) -> Result<Party, ProblemView> {
+    if !rooms {
+        return user_of(id).map(Party::User);
+    }
+    let room = RoomId::new(id).map_err(|error| problem("user_not_found", &error.to_string()))?;
+    Ok(Party::Room(room))
+}
+
 #[tauri::command]
 pub fn current(session: State<'_, SessionHandle>) -> ViewModel {
     session.views().borrow().as_ref().clone()
@@ -23,11 +32,12 @@ pub fn current(session: State<'_, SessionHandle>) -> ViewModel {
 
 #[tauri::command]
 pub async fn place_call(session: State<'_, SessionHandle>, to: String, video: bool) -> Accepted {
-    let user = user_of(&to)?;
+    let rooms = session.views().borrow().server.rooms;
     session
         .command(Command::PlaceCall {
-            to: Party::User(user),
+            to: party_of(&to, rooms)?,
             video,
+            stream: None,
         })
         .await
 }

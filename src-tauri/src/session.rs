@@ -12,8 +12,9 @@ use crate::settings_file::{SettingsFile, StoredSettings, StoredVoice};
 use crate::video_feed::PictureSlots;
 use crate::view_model::{self, Account, ProblemView, ServerPhase, ServerView, ViewModel};
 use ahoy_client::{Client, ClientHandle, Command, Credentials, Settings, Snapshot};
-use ahoy_media::codec::SoundCodec;
+use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::device::Devices;
+use ahoy_signaling::ProtocolKind;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -269,6 +270,7 @@ impl Session {
             name: by.user.clone(),
             embedded: embedded.is_some(),
             echo: embedded.as_ref().map(|_| embedded::echo_id()),
+            rooms: by.credentials.protocol() == ProtocolKind::Zlm,
         };
         let settings = Settings {
             loopback: sign_in::is_loopback(&by.server),
@@ -284,6 +286,7 @@ impl Session {
             devices: sign_in::device_choice(&self.arguments, &self.settings),
             limits: ahoy_client::Limits::default(),
             audio_codecs: SoundCodec::ALL.to_vec(),
+            video_codecs: PictureCodec::ALL.to_vec(),
             voice: self.settings.voice.into(),
             ice_servers: Vec::new(),
             relay_only: false,
@@ -384,6 +387,7 @@ impl State {
                     problem: problem.clone(),
                     retry_in_s: None,
                     basic_mode: false,
+                    rooms: false,
                 },
                 me: None,
                 people: Vec::new(),

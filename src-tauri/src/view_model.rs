@@ -41,6 +41,8 @@ pub struct ServerView {
     pub retry_in_s: Option<u32>,
     /// The server can do the least: a call does not outlive a lost connection to it.
     pub basic_mode: bool,
+    /// The server has rooms in place of users.
+    pub rooms: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]

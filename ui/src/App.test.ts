@@ -111,6 +111,19 @@ describe("signing in", () => {
     ]);
   });
 
+  it("takes a room, or none, where the server has rooms", async () => {
+    const backend = await renderApp(viewOf("error_room"));
+    expect(screen.getByRole("alert").textContent).toContain("Somebody else has this room");
+    expect(screen.queryByRole("radio")).toBeNull();
+    const send = (): Promise<boolean> => fireEvent.submit(document.querySelector("form") as HTMLFormElement);
+    await send();
+    await settle();
+    await fireEvent.input(screen.getByLabelText("Your room"), { target: { value: " bridge " } });
+    await send();
+    const server = "wss://media.harbor.example/signaling";
+    expect(backend.asked).toEqual([`sign_in ${server} user  `, `sign_in ${server} user bridge `]);
+  });
+
   it("with a token that ended says so at the token, until something is typed", async () => {
     await renderApp(viewOf("error_token"));
     const token = screen.getByLabelText(/^Token/);

@@ -6,7 +6,7 @@ import { nextIndex } from "./focus";
 import type { FoundView, PersonView, ServerView } from "./generated/bindings";
 import { worstNotice } from "./notices";
 import { screenOf, type Screen } from "./screen";
-import { addressOf, fieldOf, startsWithForm } from "./sign_in";
+import { addressOf, fieldOf, hasRooms, startsWithForm } from "./sign_in";
 import { fixture, FIXTURES } from "./testing/fixtures";
 
 const SCREENS: Record<(typeof FIXTURES)[number], Screen> = {
@@ -22,6 +22,8 @@ const SCREENS: Record<(typeof FIXTURES)[number], Screen> = {
   error_token: "sign_in",
   error_port: "trouble",
   error_replaced: "people",
+  rooms: "people",
+  error_room: "sign_in",
   outgoing: "outgoing",
   calling_audio: "outgoing",
   incoming: "incoming",
@@ -78,6 +80,7 @@ describe("the sign-in form", () => {
     problem: { code, detail: "" },
     retry_in_s: null,
     basic_mode: false,
+    rooms: false,
   });
 
   it("shows a problem at the field that solves it", () => {
@@ -86,6 +89,12 @@ describe("the sign-in form", () => {
     expect(fieldOf("credentials_wrong", "password")).toBe("proof");
     expect(fieldOf("insecure_server", "token")).toBe("address");
     expect(fieldOf("banned", "token")).toBe("form");
+    expect(fieldOf("room_taken", "room")).toBe("proof");
+  });
+
+  it("knows a server of rooms by its address", () => {
+    expect(["wss://h/signaling", " ws://10.0.0.1:3000/signaling/ ", "h.example/signaling"].every(hasRooms)).toBe(true);
+    expect(["wss://h/ws", "h.example", "", "wss://h/ws?x=/signaling", "wss://h/signaling2"].some(hasRooms)).toBe(false);
   });
 
   it("is open for a person whose token ended", () => {
@@ -124,10 +133,15 @@ describe("the directory", () => {
   });
 
   it("dials ids of nobody in the list", () => {
-    expect(dialled(people, "1", " 42 ")).toBe("42");
-    expect(["5", "1", "maya", "", "0", "007", "9007199254740993"].map((typed) => dialled(people, "1", typed))).toEqual(
+    expect(dialled(people, "1", " 42 ", false)).toBe("42");
+    expect(["5", "1", "maya", "", "0", "007", "9007199254740993"].map((typed) => dialled(people, "1", typed, false))).toEqual(
       Array(7).fill(null),
     );
+  });
+
+  it("takes any text for a room where the server has rooms", () => {
+    expect(dialled(people, "bob", " engine room ", true)).toBe("engine room");
+    expect(["", " ", "bob", "5"].map((typed) => dialled(people, "bob", typed, true))).toEqual(Array(4).fill(null));
   });
 });
 

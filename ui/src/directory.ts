@@ -22,12 +22,16 @@ export function worthSearching(typed: string): boolean {
   return !/^\d+$/.test(text) && (text.length >= 2 || /\p{Script=Han}/u.test(text));
 }
 
-/** The id that was typed, when it is one and belongs to nobody in the list; `null` otherwise. */
-export function dialled(people: readonly PersonView[], me: string | null, typed: string): string | null {
+/**
+ * The id that was typed, when it is one and belongs to nobody in the list; `null` otherwise. On a server of rooms every
+ * text is the name of one.
+ */
+export function dialled(people: readonly PersonView[], me: string | null, typed: string, rooms: boolean): string | null {
   const id = typed.trim();
+  if (id === me || people.some((person) => person.id === id)) return null;
+  if (rooms) return id === "" ? null : id;
   // Ids are positive integers that JSON carries exactly (IM-Suite §2).
-  if (!/^[1-9]\d*$/.test(id) || !Number.isSafeInteger(Number(id)) || id === me) return null;
-  return people.some((person) => person.id === id) ? null : id;
+  return /^[1-9]\d*$/.test(id) && Number.isSafeInteger(Number(id)) ? id : null;
 }
 
 /** Without case and accents, so that "tomas" finds "Tomás". */

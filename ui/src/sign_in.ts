@@ -20,9 +20,22 @@ export function addressOf(typed: string): string | null {
   }
 }
 
+/** How a person proves who they are; with rooms nobody is asked. */
+export type Method = "token" | "password" | "room";
+
+/** Whether the address is that of a server of rooms. */
+export function hasRooms(typed: string): boolean {
+  const path = addressOf(typed)?.split(/[?#]/)[0] ?? "";
+  return path.replace(/\/$/, "").endsWith("/signaling");
+}
+
 /** Which field a problem belongs to. */
-export function fieldOf(code: string, method: "token" | "password"): Field {
+export function fieldOf(code: string, method: Method): Field {
   switch (code) {
+    case "room_taken":
+    case "room_refused":
+    case "room_secret_wrong":
+      return method === "room" ? "proof" : "form";
     case "token_wrong":
     case "token_expired":
       return method === "token" ? "proof" : "form";
@@ -42,7 +55,16 @@ export function fieldOf(code: string, method: "token" | "password"): Field {
 
 /** Whether the problem is solved in the form: another token, password or address. */
 export function solvedInForm(code: string): boolean {
-  return ["token_wrong", "token_expired", "credentials_wrong", "second_factor", "insecure_server"].includes(code);
+  return [
+    "token_wrong",
+    "token_expired",
+    "credentials_wrong",
+    "second_factor",
+    "insecure_server",
+    "room_taken",
+    "room_refused",
+    "room_secret_wrong",
+  ].includes(code);
 }
 
 /** Whether the screen opens with the form: a person who came this far must not choose the way again. */

@@ -46,6 +46,21 @@ describe("people", () => {
     expect(backend.asked).toEqual(["place_call 42 audio"]);
   });
 
+  it("are rooms on a server of rooms, and any other can be named", async () => {
+    vi.useFakeTimers();
+    const backend = await renderApp(viewOf("rooms"));
+    await fireEvent.click(screen.getByRole("button", { name: "Call engine-room" }));
+    const search = screen.getByRole("textbox", { name: "Search or name a room" });
+    await fireEvent.input(search, { target: { value: "quiet-cabin-7f3a" } });
+    await vi.advanceTimersByTimeAsync(1000);
+    await fireEvent.click(screen.getByRole("button", { name: "Call the room quiet-cabin-7f3a" }));
+    expect(backend.asked, "nobody is looked for").toEqual([
+      "place_call engine-room audio",
+      "place_call quiet-cabin-7f3a audio",
+    ]);
+    vi.useRealTimers();
+  });
+
   it("beyond the list are looked for on the server, called and added", async () => {
     vi.useFakeTimers();
     const backend = await renderApp(viewOf("people_search"));

@@ -4,11 +4,13 @@ use super::problem;
 use crate::arguments::Arguments;
 use crate::settings_file::StoredSettings;
 use crate::view_model::ProblemView;
+use ahoy_call::RoomId;
 use ahoy_client::{Credentials, DeviceChoice};
 use ahoy_media::spec::DeviceSpec;
-use ahoy_signaling::Secret;
+use ahoy_signaling::{ProtocolKind, Secret};
 
-/// A sign-in as the page sends it: a token, or a name with a password.
+/// A sign-in as the page sends it: a token, or a name with a password; for servers of rooms the name of the own room and
+/// the server's secret, both of which may be missing.
 pub struct SignIn {
     pub server: String,
     pub token: Option<String>,
@@ -53,6 +55,19 @@ impl SignIn {
         }
         // A password may begin or end with a space.
         let password = self.password.filter(|password| !password.is_empty());
+        if ProtocolKind::of_url(&server) == ProtocolKind::Zlm {
+            let user = typed(self.user);
+            let room = user.as_deref().map(RoomId::new).transpose();
+            let room = room.map_err(|error| problem("room_refused", &error.to_string()))?;
+            return Ok(Credentialed {
+                server,
+                user,
+                credentials: Credentials::Room {
+                    room,
+                    secret: password.map(Secret::new),
+                },
+            });
+        }
         match (typed(self.token), typed(self.user), password) {
             (Some(token), _, _) => Ok(Self::by_token(server, token)),
             (None, Some(name), Some(password)) => Ok(Credentialed {
@@ -190,5 +205,23 @@ mod tests {
         assert_eq!(choice.speaker, DeviceSpec::Null);
         assert_eq!(choice.ring, Some(DeviceSpec::Null));
         assert_eq!(choice.camera, DeviceSpec::Default);
+    }
+
+    #[test]
+    fn a_server_of_rooms_takes_a_room_and_a_secret_or_neither() {
+        let rooms = typed("wss://h/signaling", "", "alice", "s3cret").expect("a sign-in");
+        assert!(matches!(
+            rooms.credentials,
+            Credentials::Room { room: Some(room), secret: Some(secret) }
+                if room.as_str() == "alice" && secret.expose() == "s3cret"
+        ));
+        let nameless = typed("ws://127.0.0.1:3000/signaling", "", " ", "").expect("a sign-in");
+        assert!(matches!(
+            nameless.credentials,
+            Credentials::Room {
+                room: None,
+                secret: None
+            }
+        ));
     }
 }

@@ -10,7 +10,7 @@ use ahoy_call::{CallEnd, CallState, EndCause, Party, UserId};
 use ahoy_client::verdict::{Level, Part as ClientPart, Side, Telltale, Verdict};
 use ahoy_client::{
     CameraState, EndedCall, LiveCall, MicrophoneState, PathKind, Person, Phase, Presence, Receipt,
-    RecentCall, RecentSource, SearchState, Snapshot,
+    RecentCall, RecentSource, Room, SearchState, Snapshot,
 };
 use std::time::{Duration, Instant, SystemTime};
 
@@ -22,6 +22,8 @@ pub struct Account {
     pub embedded: bool,
     /// The built-in contact, on the embedded server.
     pub echo: Option<UserId>,
+    /// The server has rooms in place of users.
+    pub rooms: bool,
 }
 
 /// Makes the view model of one moment.
@@ -49,6 +51,7 @@ pub fn view_model(snapshot: &Snapshot, account: &Account, now: Instant) -> ViewM
                 .retry_at
                 .map(|at| seconds_up(at.saturating_duration_since(now))),
             basic_mode: snapshot.server.basic_mode,
+            rooms: account.rooms,
         },
         me: snapshot.me.as_ref().map(|me| PersonView {
             id: me.to_string(),
@@ -65,6 +68,7 @@ pub fn view_model(snapshot: &Snapshot, account: &Account, now: Instant) -> ViewM
             .people
             .iter()
             .map(|person| named.person(person))
+            .chain(snapshot.rooms.iter().map(room_view))
             .collect(),
         found: snapshot.found.as_ref().map(|found| FoundView {
             keyword: found.keyword.clone(),
@@ -129,6 +133,21 @@ impl Named<'_> {
                 contact: false,
             },
         }
+    }
+}
+
+/// Another room of the server, which is called by its name.
+fn room_view(room: &Room) -> PersonView {
+    PersonView {
+        id: room.room_id.clone(),
+        name: room.room_id.clone(),
+        presence: if room.busy {
+            PresenceView::InCall
+        } else {
+            PresenceView::Ready
+        },
+        echo: false,
+        contact: false,
     }
 }
 
@@ -279,6 +298,8 @@ fn cause(end: &CallEnd, outgoing: bool) -> &'static str {
         (EndCause::ServerProblem, _) => "server_problem",
         (EndCause::MediaFailed, _) => "media_failed",
         (EndCause::IncompatibleOffer, _) => "too_old",
+        (EndCause::StreamNotFound, _) => "stream_not_found",
+        (EndCause::StreamTaken, _) => "stream_taken",
     }
 }
 
@@ -312,6 +333,7 @@ mod tests {
             name: Some("maya".into()),
             embedded: true,
             echo: Some(user(ECHO)),
+            rooms: false,
         }
     }
 
@@ -333,6 +355,7 @@ mod tests {
             },
             me: Some(Party::User(user(1))),
             people: vec![person(2, "Theo"), person(ECHO, "Echo")],
+            rooms: Vec::new(),
             found: None,
             call: None,
             ended: None,
@@ -381,6 +404,7 @@ mod tests {
             name: None,
             embedded: false,
             echo: None,
+            rooms: false,
         };
         let view = view_model(&snapshot(), &elsewhere, Instant::now());
         assert!(view.people.iter().all(|person| !person.echo));
@@ -466,5 +490,33 @@ mod tests {
         assert_eq!(left(&mut snapshot, Duration::from_millis(1)), Some(1));
         assert_eq!(left(&mut snapshot, Duration::from_millis(2000)), Some(2));
         assert_eq!(left(&mut snapshot, Duration::ZERO), Some(0));
+    }
+
+    #[test]
+    fn rooms_are_people_that_are_called_by_their_names() {
+        let rooms = Account {
+            rooms: true,
+            ..account()
+        };
+        let room = |name: &str, busy| Room {
+            room_id: name.to_owned(),
+            busy,
+        };
+        let snapshot = Snapshot {
+            people: Vec::new(),
+            rooms: vec![room("alice", false), room("keeper", true)],
+            ..snapshot()
+        };
+        let view = view_model(&snapshot, &rooms, Instant::now());
+        assert!(view.server.rooms);
+        let shown: Vec<_> = view
+            .people
+            .iter()
+            .map(|person| (person.id.as_str(), person.presence))
+            .collect();
+        assert_eq!(
+            shown,
+            [("alice", PresenceView::Ready), ("keeper", PresenceView::InCall)]
+        );
     }
 }

@@ -79,7 +79,10 @@ fn drain(switchboard: &mut Switchboard) {
 
 fn to_client(bytes: &[u8]) {
     let now = Instant::now();
-    let mut session = ProtocolKind::ImSuite.session(SessionConfig { user: Some(user(2)) });
+    let mut session = ProtocolKind::ImSuite.session(SessionConfig {
+        user: Some(user(2)),
+        ..SessionConfig::default()
+    });
     session.handle_connected(now);
     for (first, line) in lines(bytes) {
         match first >> 2 & 0x3 {

@@ -31,7 +31,11 @@ retry_in_s: number | null,
 /**
  * The server can do the least: a call does not outlive a lost connection to it.
  */
-basic_mode: boolean, };
+basic_mode: boolean, 
+/**
+ * The server has rooms in place of users.
+ */
+rooms: boolean, };
 
 export type ServerPhase = "signed_out" | "connecting" | "ready" | "offline";
 

@@ -19,6 +19,11 @@ function person(id: string, name: string, presence: PersonView["presence"] = "re
   return { id, name, presence, echo, contact: !echo };
 }
 
+/** A room is called by its name and on nobody's list. */
+function room(name: string, presence: PersonView["presence"] = "ready"): PersonView {
+  return { ...person(name, name, presence), contact: false };
+}
+
 const READY: ServerView = {
   url: "wss://im.harbor.example/ws",
   embedded: false,
@@ -26,6 +31,7 @@ const READY: ServerView = {
   problem: null,
   retry_in_s: null,
   basic_mode: false,
+  rooms: false,
 };
 
 function trouble(code: string, detail: string, change: Partial<ServerView> = {}): ServerView {
@@ -167,6 +173,21 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
       ...unseen,
       server: trouble("port_taken", "bind 127.0.0.1:7480: address in use", { embedded: true }),
     }),
+    rooms: () => ({
+      ...people,
+      server: { ...READY, url: "wss://media.harbor.example/signaling", rooms: true },
+      me: person("bridge", "bridge"),
+      people: [room("engine-room"), room("galley"), room("harbor-cam", "in_call")],
+      recent: [],
+    }),
+    error_room: () => ({
+      ...signedOut,
+      server: trouble("room_taken", "somebody else has this room", {
+        url: "wss://media.harbor.example/signaling",
+        state: "signed_out",
+        rooms: true,
+      }),
+    }),
     error_replaced: () => ({ ...people, server: trouble("replaced", "", { state: "signed_out" }) }),
     outgoing: () => ({ ...people, call: ring }),
     calling_audio: () => ({ ...people, call: { ...ring, video: false, camera_on: false, camera: "off", state: "calling" } }),
@@ -251,6 +272,8 @@ export const FIXTURES = [
   "error_token",
   "error_port",
   "error_replaced",
+  "rooms",
+  "error_room",
   "outgoing",
   "calling_audio",
   "incoming",

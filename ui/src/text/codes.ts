@@ -18,6 +18,8 @@ export const END_CAUSES = [
   "server_problem",
   "media_failed",
   "too_old",
+  "stream_not_found",
+  "stream_taken",
   "not_placed",
   "ended",
 ] as const;
@@ -39,6 +41,9 @@ export const PROBLEM_CODES = [
   "insecure_server",
   "replaced",
   "not_a_server",
+  "room_taken",
+  "room_secret_wrong",
+  "room_refused",
   "internal",
 ] as const;
 export type ProblemCode = (typeof PROBLEM_CODES)[number];
@@ -62,6 +67,7 @@ export const NOTICE_CODES = [
   "speaker_unusable",
   "media_failed",
   "signaling_lost",
+  "stream_silent",
   "call_unknown_to_server",
   "basic_mode",
   "contact_failed",

@@ -28,7 +28,10 @@ export type Texts = {
     | "back"
     | "privacy"
     | "kept"
-    | "method",
+    | "method"
+    | "room"
+    | "roomHint"
+    | "roomSecret",
     string
   > & { connecting: (host: string) => string };
   voice: Record<
@@ -74,6 +77,8 @@ export type Texts = {
     call: (name: string) => string;
     videoCall: (name: string) => string;
     callId: (id: string) => string;
+    callRoom: (room: string) => string;
+    searchRooms: string;
     callBack: (name: string) => string;
     missedCount: (count: number) => string;
   };
@@ -201,6 +206,9 @@ export const en: Texts = {
     privacy: "Calls are encrypted. Camera and microphone stay off until you call.",
     kept: "Sent to this server only.",
     method: "Sign in with",
+    room: "Your room",
+    roomHint: "Others call you by this name",
+    roomSecret: "Secret of the server, if it has one",
     connecting: (host) => `Connecting to ${host}…`,
   },
   voice: {
@@ -220,6 +228,7 @@ export const en: Texts = {
     all: "All",
     missed: "Missed",
     search: "Search or dial an id",
+    searchRooms: "Search or name a room",
     echo: "Echo test",
     echoHint: "Hear yourself as they hear you",
     tryEcho: "Try the echo test",
@@ -250,6 +259,7 @@ export const en: Texts = {
     call: (name) => `Call ${name}`,
     videoCall: (name) => `Video call ${name}`,
     callId: (id) => `Call id ${id}`,
+    callRoom: (room) => `Call the room ${room}`,
     callBack: (name) => `Call ${name} back`,
     missedCount: (count) => `${count} missed`,
   },
@@ -387,6 +397,8 @@ export const en: Texts = {
       title: `${name}'s app is too old for this call`,
       body: "There is no format that both sides know. Ask for an update on the other side.",
     }),
+    stream_not_found: (name) => ({ title: `${name} has no such stream`, body: "Check the name of the stream." }),
+    stream_taken: () => ({ title: "Somebody else sends this stream", body: "Choose another name, or wait until it ends." }),
     not_placed: () => ({ title: "The call could not be placed", body: "Nothing was sent. Try again." }),
     ended: () => ({ title: "The call has ended", body: "" }),
   },
@@ -408,6 +420,8 @@ export const en: Texts = {
     server_problem: () => "Ended by the server",
     media_failed: () => "No sound or picture",
     too_old: () => "The other app is too old",
+    stream_not_found: () => "No such stream",
+    stream_taken: () => "Somebody else sent this stream",
     not_placed: () => "Not placed",
     ended: () => "Ended",
   },
@@ -463,6 +477,12 @@ export const en: Texts = {
       title: "This address is not encrypted",
       body: "Use an address that begins with wss://, so that nobody can read your token on the way.",
     }),
+    room_taken: () => ({ title: "Somebody else has this room", body: "Choose another name for yours." }),
+    room_secret_wrong: (host) => ({
+      title: "The secret of this server is missing or wrong",
+      body: `Ask the owner of ${host} for it.`,
+    }),
+    room_refused: (host) => ({ title: `${host} does not give this room`, body: "Choose another name for yours." }),
     replaced: () => ({
       title: "You signed in somewhere else",
       body: "This account is open in another window or on another computer.",
@@ -513,6 +533,10 @@ export const en: Texts = {
     basic_mode: {
       title: "This server can do the least",
       body: "Calls work, but a lost connection to the server may end them. Its owner can update it.",
+    },
+    stream_silent: {
+      title: "The stream has stopped",
+      body: "Nothing has arrived for some seconds. It may have ended.",
     },
     contact_failed: { title: "Your people could not be changed", body: "The server did not take it. Try again." },
   },

@@ -1,6 +1,8 @@
 //! What goes into an endpoint and what comes out: commands of the user, events of the transport, and actions.
 
-use crate::{CallEnd, CallId, Candidate, Constraints, Direction, EndDetail, EndReason, Party, Signal};
+use crate::{
+    CallEnd, CallId, Candidate, Constraints, Direction, EndDetail, EndReason, Party, Signal, StreamCall,
+};
 use std::collections::VecDeque;
 
 /// What the user wants.
@@ -14,6 +16,8 @@ pub enum Command {
         constraints: Constraints,
         /// No address of this machine is told before the other side answered.
         hide_addresses: bool,
+        /// What a call to a room is for; `None` = a call between two people.
+        stream: Option<Box<StreamCall>>,
     },
     /// Takes the ringing call; `video` = with the own camera, which only a video call can carry.
     Accept { call: CallId, video: bool },

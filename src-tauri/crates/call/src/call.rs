@@ -12,8 +12,8 @@ use crate::renegotiation::{Renegotiation, Wish};
 use crate::state::{HeldCandidates, State};
 use crate::timer::{CONNECT, RING_GUARD, Timer, Timers};
 use crate::{
-    Action, CallEnd, CallId, CallSnapshot, Candidate, CommandError, Constraints, EndCause, EndDetail,
-    EndReason, Party, Ring, Signal,
+    Action, CallEnd, CallId, CallSnapshot, Candidate, CommandError, Constraints, Direction, EndCause,
+    EndDetail, EndReason, Party, Ring, Signal, StreamCall,
 };
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,7 @@ pub(crate) struct Call {
     pub(crate) outgoing: bool,
     /// The call is a video call.
     pub(crate) video: bool,
+    pub(crate) stream: Option<StreamCall>,
     pub(crate) pictures: Pictures,
     pub(crate) state: State,
     pub(crate) timers: Timers,
@@ -65,6 +66,7 @@ pub(crate) struct Sides {
     pub(crate) peer: Party,
     pub(crate) peer_name: Option<String>,
     pub(crate) video: bool,
+    pub(crate) stream: Option<StreamCall>,
 }
 
 impl Call {
@@ -84,7 +86,7 @@ impl Call {
         let mut call = Self::new(now, sides, true, state, rules);
         call.constraints = Some(constraints);
         call.hide_addresses = hide_addresses;
-        call.pictures.camera = call.video;
+        call.pictures.camera = call.video && call.pictures.way.sends();
         call.media_open = true;
         call.timers
             .arm(Timer::NoAnswer, now + call.rules.ring_timeout + RING_GUARD);
@@ -136,7 +138,11 @@ impl Call {
             peer,
             peer_name,
             video,
+            stream,
         } = sides;
+        let way = stream
+            .as_ref()
+            .map_or(Direction::SendRecv, |it| it.purpose.way(outgoing));
         let mut timers = Timers::default();
         if !rules.link_up {
             timers.hold(now);
@@ -148,7 +154,8 @@ impl Call {
             peer_name,
             outgoing,
             video,
-            pictures: Pictures::of_call(video),
+            stream,
+            pictures: Pictures::of_call(video, way),
             state,
             timers,
             link: if rules.link_up { Link::Up } else { Link::Down },
@@ -174,6 +181,8 @@ impl Call {
             state: self.state.public()?,
             connected_at: self.state.connected_at(),
             began_at: self.began_at,
+            way: self.pictures.way,
+            stream: self.stream.clone(),
         })
     }
 
@@ -223,6 +232,9 @@ impl Call {
 
     /// Turns the own camera on or off (IM-Suite §9, upgrade). While it rings only a video call has one.
     pub(crate) fn camera(&mut self, now: Instant, on: bool, out: &mut Outbox) -> Result<(), CommandError> {
+        if on && !self.pictures.way.sends() {
+            return Err(CommandError::WrongState);
+        }
         match self.state {
             State::Connecting { .. } | State::Connected { .. } | State::Reconnecting { .. } => {
                 self.set_camera(now, on, out);
@@ -289,7 +301,7 @@ impl Call {
         own_camera: bool,
         out: &mut Outbox,
     ) {
-        self.pictures.camera = own_camera && self.video;
+        self.pictures.camera = own_camera && self.video && self.pictures.way.sends();
         self.media_open = true;
         self.timers.disarm(Timer::NoAnswer);
         self.timers.arm(Timer::Connect, now + CONNECT);

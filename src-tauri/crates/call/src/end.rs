@@ -46,6 +46,10 @@ pub enum EndCause {
     IncompatibleOffer,
     /// Both sides called each other and the other call goes on.
     Glare,
+    /// The media server has no such stream.
+    StreamNotFound,
+    /// Somebody else sends this stream already.
+    StreamTaken,
 }
 
 impl EndCause {
@@ -68,6 +72,8 @@ impl EndCause {
             EndCause::MediaFailed => "media_failed",
             EndCause::IncompatibleOffer => "too_old",
             EndCause::Glare => "glare",
+            EndCause::StreamNotFound => "stream_not_found",
+            EndCause::StreamTaken => "stream_taken",
         }
     }
 }
@@ -162,9 +168,12 @@ impl Ending {
             RefusalCode::AnsweredElsewhere => (EndCause::AnsweredElsewhere, EndReason::UserHangup),
             RefusalCode::RateLimited => (EndCause::RateLimited, EndReason::ServerError),
             RefusalCode::CallsUnsupported => (EndCause::CallsUnsupported, EndReason::ServerError),
+            RefusalCode::StreamNotFound => (EndCause::StreamNotFound, EndReason::UserRejected),
+            RefusalCode::StreamTaken => (EndCause::StreamTaken, EndReason::UserRejected),
             RefusalCode::DuplicateCallId
             | RefusalCode::UnknownCall
             | RefusalCode::RenegotiationPending
+            | RefusalCode::RenegotiationUnsupported
             | RefusalCode::Other(_) => (EndCause::ServerProblem, EndReason::ServerError),
         };
         Self::quiet(cause, reason, *code == RefusalCode::AlreadyInCall)

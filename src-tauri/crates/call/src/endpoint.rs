@@ -97,7 +97,18 @@ impl Endpoint {
                 video,
                 constraints,
                 hide_addresses,
-            } => self.place_call(now, call, to, video, constraints, hide_addresses),
+                stream,
+            } => {
+                let sides = Sides {
+                    id: call,
+                    me: self.me.clone(),
+                    peer: to,
+                    peer_name: None,
+                    video,
+                    stream: stream.map(|stream| *stream),
+                };
+                self.place_call(now, sides, constraints, hide_addresses)
+            }
             Command::Accept { call, video } => {
                 let (live, out) = self.live_call(&call)?;
                 live.accept(now, video, out)
@@ -250,25 +261,16 @@ impl Endpoint {
     fn place_call(
         &mut self,
         now: Instant,
-        call: CallId,
-        to: Party,
-        video: bool,
+        sides: Sides,
         constraints: Constraints,
         hide_addresses: bool,
     ) -> Result<(), CommandError> {
-        if to == self.me {
+        if sides.peer == self.me {
             return Err(CommandError::SelfCall);
         }
         if self.live.is_some() {
             return Err(CommandError::AlreadyInCall);
         }
-        let sides = Sides {
-            id: call,
-            me: self.me.clone(),
-            peer: to,
-            peer_name: None,
-            video,
-        };
         self.live = Some(Call::place(
             now,
             sides,
@@ -502,6 +504,7 @@ impl Crossing {
             peer: self.offer.from,
             peer_name: self.offer.caller_name,
             video: self.offer.video,
+            stream: self.offer.stream,
         };
         (sides, self.offer.sdp, self.remote)
     }

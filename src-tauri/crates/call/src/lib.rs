@@ -25,6 +25,6 @@ pub use endpoint::{Endpoint, EndpointConfig, ListedCall};
 pub use id::{CallId, IdError, Party, RoomId, UserId};
 pub use signal::{
     Candidate, Constraints, Direction, EndDetail, EndReason, LinkPath, LinkQuality, MediaState, NetworkStats,
-    Offer, Refusal, RefusalCode, RefusalGroup, Report, Resolution, Signal, Toggle,
+    Offer, Purpose, Refusal, RefusalCode, RefusalGroup, Report, Resolution, Signal, StreamCall, Toggle,
 };
 pub use snapshot::{CallSnapshot, CallState};

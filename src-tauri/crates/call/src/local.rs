@@ -50,6 +50,7 @@ impl Call {
                     negotiation: 0,
                     expires_in: None,
                     caller_name: None,
+                    stream: self.stream.clone(),
                 });
                 out.send(Signal::Offer(offer.clone()));
                 let (tellable, withheld) = if self.hide_addresses {

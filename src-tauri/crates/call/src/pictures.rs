@@ -9,6 +9,8 @@ use crate::Direction;
 pub(crate) struct Pictures {
     /// A video call from its first offer on: both sides may send at any time without another negotiation.
     from_the_start: bool,
+    /// What the purpose of the call allows.
+    pub(crate) way: Direction,
     /// The own user wants the camera.
     pub(crate) camera: bool,
     /// The other side sends, or asked to.
@@ -19,28 +21,26 @@ pub(crate) struct Pictures {
 }
 
 impl Pictures {
-    pub(crate) fn of_call(video: bool) -> Self {
+    pub(crate) fn of_call(video: bool, way: Direction) -> Self {
         Self {
             from_the_start: video,
+            way,
             camera: false,
-            other_sends: video,
+            other_sends: video && way.receives(),
             other_paused: false,
-            negotiated: if video {
-                Direction::SendRecv
-            } else {
-                Direction::Inactive
-            },
+            negotiated: if video { way } else { Direction::Inactive },
         }
     }
 
     /// This side wants to be able to send.
     pub(crate) fn sends(&self) -> bool {
-        self.camera || self.from_the_start
+        (self.camera || self.from_the_start) && self.way.sends()
     }
 
     /// What an offer of this side asks for. Who sends also receives: the other side may answer with less.
     pub(crate) fn wanted(&self) -> Direction {
-        Direction::of(self.sends(), self.sends() || self.other_sends)
+        let receives = self.sends() || self.other_sends;
+        Direction::of(self.sends(), receives && self.way.receives())
     }
 
     /// Nobody is seen any more, in a call that had no pictures at first.
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn only_the_own_user_makes_this_side_send() {
-        let mut pictures = Pictures::of_call(false);
+        let mut pictures = Pictures::of_call(false, Direction::SendRecv);
         assert_eq!(pictures.wanted(), Direction::Inactive);
         pictures.other_sends = true;
         assert_eq!(pictures.wanted(), Direction::RecvOnly);
@@ -68,9 +68,19 @@ mod tests {
 
     #[test]
     fn a_video_call_keeps_both_ways_with_both_cameras_off() {
-        let mut pictures = Pictures::of_call(true);
+        let mut pictures = Pictures::of_call(true, Direction::SendRecv);
         pictures.other_paused = true;
         assert_eq!(pictures.wanted(), Direction::SendRecv);
         assert!(!pictures.are_pointless());
+    }
+
+    #[test]
+    fn who_plays_sends_nothing_and_who_pushes_receives_nothing() {
+        let mut playing = Pictures::of_call(true, Direction::RecvOnly);
+        playing.camera = true;
+        assert_eq!(playing.wanted(), Direction::RecvOnly);
+        let pushing = Pictures::of_call(true, Direction::SendOnly);
+        assert_eq!(pushing.wanted(), Direction::SendOnly);
+        assert!(!pushing.are_pointless());
     }
 }

@@ -187,6 +187,11 @@ impl Call {
             {
                 self.handle_pending(now, refusal, out);
             }
+            State::Connecting { .. } | State::Connected { .. } | State::Reconnecting { .. }
+                if refusal.code == RefusalCode::RenegotiationUnsupported =>
+            {
+                self.give_up_renegotiation();
+            }
             State::Connecting { .. } if !self.outgoing => {
                 self.handle_refused_answer(now, refusal, out);
             }
@@ -226,6 +231,9 @@ impl Call {
             | RefusalCode::RateLimited
             | RefusalCode::RenegotiationPending
             | RefusalCode::CallsUnsupported
+            | RefusalCode::StreamNotFound
+            | RefusalCode::StreamTaken
+            | RefusalCode::RenegotiationUnsupported
             | RefusalCode::Other(_) => out.ignore(),
         }
     }

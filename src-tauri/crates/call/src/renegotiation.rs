@@ -190,6 +190,7 @@ impl Call {
             negotiation: number,
             expires_in: None,
             caller_name: None,
+            stream: None,
         });
         out.send(Signal::Offer(offer.clone()));
         self.timers.arm(Timer::RepeatReoffer, now + REPEAT_REOFFER);
@@ -378,7 +379,7 @@ impl Call {
         }
     }
 
-    /// Without the server nothing can be negotiated any more.
+    /// Nothing can be negotiated: the server has forgotten the call, or the other side takes no re-offers.
     pub(crate) fn give_up_renegotiation(&mut self) {
         self.renegotiation.phase = Phase::Stable;
         self.renegotiation.wish = Wish::NONE;

@@ -60,6 +60,61 @@ pub struct Offer {
     pub expires_in: Option<Duration>,
     /// The caller's name for display, when the server says so.
     pub caller_name: Option<String>,
+    /// What a call to a room is for; `None` = a call between two people.
+    pub stream: Option<StreamCall>,
+}
+
+/// A stream in a room and what its caller wants with it (ZLMediaKit).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StreamCall {
+    pub purpose: Purpose,
+    pub vhost: String,
+    pub app: String,
+    pub stream: String,
+}
+
+/// What the caller of a stream wants.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// To talk: both ways.
+    Call,
+    /// To receive only.
+    Play,
+    /// To send only.
+    Push,
+    /// A word this version does not know; both ways.
+    Other(String),
+}
+
+impl Purpose {
+    /// Reads the `type` of a ZLMediaKit call.
+    pub fn from_word(word: &str) -> Self {
+        match word {
+            "call" => Purpose::Call,
+            "play" => Purpose::Play,
+            "push" => Purpose::Push,
+            _ => Purpose::Other(word.to_owned()),
+        }
+    }
+
+    /// The `type` of a ZLMediaKit call.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Purpose::Call => "call",
+            Purpose::Play => "play",
+            Purpose::Push => "push",
+            Purpose::Other(word) => word,
+        }
+    }
+
+    /// Which way media goes, as the caller or the callee sees it.
+    pub fn way(&self, outgoing: bool) -> Direction {
+        match (self, outgoing) {
+            (Purpose::Play, true) | (Purpose::Push, false) => Direction::RecvOnly,
+            (Purpose::Push, true) | (Purpose::Play, false) => Direction::SendOnly,
+            (Purpose::Call | Purpose::Other(_), _) => Direction::SendRecv,
+        }
+    }
 }
 
 /// An ICE candidate as W3C `RTCIceCandidateInit`.
@@ -267,6 +322,12 @@ pub enum RefusalCode {
     RenegotiationPending,
     /// This server cannot do calls (IM-Suite §13).
     CallsUnsupported,
+    /// The media server has no such stream (ZLMediaKit).
+    StreamNotFound,
+    /// Somebody else sends this stream already (ZLMediaKit).
+    StreamTaken,
+    /// The other side takes no re-offers: what was agreed on at first stays.
+    RenegotiationUnsupported,
     Other(String),
 }
 

@@ -1,6 +1,6 @@
 //! The live call as a user sees it.
 
-use crate::{CallId, Party};
+use crate::{CallId, Direction, Party, StreamCall};
 use std::time::Instant;
 
 /// The live call at one moment.
@@ -20,6 +20,10 @@ pub struct CallSnapshot {
     /// The first time that ICE and DTLS were up.
     pub connected_at: Option<Instant>,
     pub began_at: Instant,
+    /// Which way media goes by the purpose of the call; within it pictures may go or not.
+    pub way: Direction,
+    /// What a call to a room is for.
+    pub stream: Option<StreamCall>,
 }
 
 /// The states of IM-Suite §10 that a user can tell apart.

@@ -1,11 +1,12 @@
 //! The command line, as the headless client's contract says it.
 
-use crate::serve::args::{ServeArgs, user_id};
+use crate::serve::args::ServeArgs;
 use crate::user::UserArgs;
-use ahoy_call::{Resolution, UserId};
-use ahoy_media::codec::SoundCodec;
+use ahoy_call::{Resolution, RoomId};
+use ahoy_media::codec::{PictureCodec, SoundCodec, UnknownPictureCodec};
 use ahoy_media::spec::DeviceSpec;
 use ahoy_peer::{Credential, IceServer};
+use ahoy_signaling::zlm::DEFAULT_VHOST;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Ahoy without a window: place and take calls, list devices, run the server.
@@ -37,9 +38,21 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct CallArgs {
-    /// Whom to call: a user id.
-    #[arg(long, value_parser = user_id)]
-    pub to: UserId,
+    /// Whom to call: a user id, or a room.
+    #[arg(long)]
+    pub to: String,
+    /// What to do in the room: talk, or play or push a stream of a media server.
+    #[arg(long = "type", value_enum, default_value = "call")]
+    pub purpose: PurposeArg,
+    /// Where the stream is: the virtual host,
+    #[arg(long, default_value = DEFAULT_VHOST)]
+    pub vhost: String,
+    /// the application,
+    #[arg(long)]
+    pub app: Option<String>,
+    /// and the name.
+    #[arg(long)]
+    pub stream: Option<String>,
     /// An audio call (the default).
     #[arg(long, conflicts_with = "video")]
     pub audio: bool,
@@ -48,6 +61,19 @@ pub struct CallArgs {
     pub video: bool,
     #[command(flatten)]
     pub session: SessionArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PurposeArg {
+    Call,
+    Play,
+    Push,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProtocolArg {
+    ImSuite,
+    Zlm,
 }
 
 #[derive(Debug, Args)]
@@ -77,18 +103,24 @@ pub enum AnswerMode {
 /// What `call` and `listen` share.
 #[derive(Debug, Args)]
 pub struct SessionArgs {
-    /// `ws(s)://…/ws`
+    /// `ws(s)://…/ws`, or `ws(s)://…/signaling` for rooms.
     #[arg(long)]
     pub server: String,
+    /// What the server speaks, where its address does not say so.
+    #[arg(long, value_enum)]
+    pub protocol: Option<ProtocolArg>,
     /// Sign in with a JWT …
-    #[arg(long, conflicts_with_all = ["user", "password"], required_unless_present = "user")]
+    #[arg(long, conflicts_with_all = ["user", "password", "room"])]
     pub token: Option<String>,
     /// … or with a name
-    #[arg(long, requires = "password")]
+    #[arg(long, requires = "password", conflicts_with = "room")]
     pub user: Option<String>,
-    /// and a password.
-    #[arg(long, requires = "user")]
+    /// and a password; with rooms, the secret of the server.
+    #[arg(long)]
     pub password: Option<String>,
+    /// With rooms: the own one. Without it the server makes one up.
+    #[arg(long, value_parser = room)]
+    pub room: Option<RoomId>,
     /// How the token travels: in the header alone, or after a refusal once more in the address.
     #[arg(long, value_enum, default_value = "auto")]
     pub auth: AuthWay,
@@ -112,9 +144,9 @@ pub struct SessionArgs {
     /// One more STUN or TURN server: URL[,USER,PASS].
     #[arg(long, value_parser = ice_server)]
     pub ice_server: Vec<IceServer>,
-    /// Use only these sound codecs, the first one rather: opus, g722, pcmu, pcma.
-    #[arg(long)]
-    pub codec: Vec<SoundCodec>,
+    /// Use only these codecs, the first of its kind rather: opus, g722, pcmu, pcma, vp8, vp9, h264.
+    #[arg(long, value_parser = codec)]
+    pub codec: Vec<Codec>,
     /// What is done to the voice of a real microphone: `raw` nothing, `clean` echo, steady noise and level, `strong`
     /// other noise too.
     #[arg(long, value_enum, default_value = "clean")]
@@ -155,6 +187,10 @@ pub enum IcePolicy {
     Relay,
 }
 
+pub fn room(text: &str) -> Result<RoomId, String> {
+    RoomId::new(text).map_err(|error| error.to_string())
+}
+
 fn device(text: &str) -> Result<DeviceSpec, String> {
     text.parse::<DeviceSpec>().map_err(|error| error.to_string())
 }
@@ -171,6 +207,20 @@ fn interval(text: &str) -> Result<f64, String> {
         number if number >= 0.1 => Ok(number),
         _ => Err(format!("{text:?} is shorter than 0.1 seconds")),
     }
+}
+
+/// A codec of either kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    Sound(SoundCodec),
+    Picture(PictureCodec),
+}
+
+fn codec(name: &str) -> Result<Codec, String> {
+    let sound = name.parse().map(Codec::Sound);
+    sound
+        .or_else(|_| name.parse().map(Codec::Picture))
+        .map_err(|_: UnknownPictureCodec| "none of opus, g722, pcmu, pcma, vp8, vp9, h264".to_owned())
 }
 
 fn size(text: &str) -> Result<Resolution, String> {
@@ -216,7 +266,8 @@ mod tests {
     #[test]
     fn a_wrong_value_is_named() {
         for (bad, named) in [
-            (&["call", "--to", "0"][..], "user id"),
+            (&["call", "--to", "1", "--type", "watch"][..], "watch"),
+            (&["call", "--to", "1", "--room", ""][..], "room id"),
             (&["call", "--to", "1", "--mic", "tone:x"][..], "tone:x"),
             (&["call", "--to", "1", "--size", "12"][..], "\"12\""),
             (&["call", "--to", "1", "--ice-server", "http://x"][..], "http://x"),

@@ -1,6 +1,7 @@
 //! `call` and `listen`: one client, its events on stdout, commands from stdin.
 
-use crate::args::{AnswerMode, AuthWay, CallArgs, IcePolicy, ListenArgs, SessionArgs, VoiceWay};
+use crate::address;
+use crate::args::{AnswerMode, AuthWay, CallArgs, Codec, IcePolicy, ListenArgs, SessionArgs, VoiceWay};
 use crate::events;
 use crate::exit::Exit;
 use crate::interrupt;
@@ -12,10 +13,11 @@ use ahoy_client::{
 };
 use ahoy_devices::SystemDevices;
 use ahoy_media::audio::voice::{NoiseSuppression, VoiceSettings};
-use ahoy_media::codec::SoundCodec;
+use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::synthetic::devices::SyntheticDevices;
 use ahoy_media::units::Bitrate;
-use ahoy_signaling::{Auth, Secret};
+use ahoy_signaling::Auth;
+use ahoy_signaling::zlm::MEDIA_SERVER_ROOM;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,20 +26,19 @@ use tokio::time::{Instant, sleep_until};
 
 /// Places one call.
 pub async fn place(args: CallArgs, output: Output) -> Exit {
-    let mut session = Session::start(args.session, output);
+    let placing = match address::placing(&args) {
+        Ok(placing) => placing,
+        Err(error) => return Exit::Usage(error),
+    };
+    let mut session = match Session::start(args.session, output) {
+        Ok(session) => session,
+        Err(error) => return Exit::Usage(error),
+    };
     loop {
         match session.next().await {
             Step::SignedIn => {
-                let to = Party::User(args.to);
-                if let Err(refused) = session
-                    .client
-                    .command(Command::PlaceCall {
-                        to,
-                        video: args.video,
-                    })
-                    .await
-                {
-                    return Exit::NotTaken(refused.to_string());
+                if let Err(refused) = session.client.command(placing.clone()).await {
+                    return session.stop(Exit::NotTaken(refused.to_string())).await;
                 }
             }
             Step::Ended(ended) => return session.stop(Exit::of(&ended)).await,
@@ -50,11 +51,14 @@ pub async fn place(args: CallArgs, output: Output) -> Exit {
 
 /// Answers calls as told.
 pub async fn listen(args: ListenArgs, output: Output) -> Exit {
-    let mut session = Session::start(args.session, output);
+    let mut session = match Session::start(args.session, output) {
+        Ok(session) => session,
+        Err(error) => return Exit::Usage(error),
+    };
     let mut ended_calls = 0;
     loop {
         match session.next().await {
-            Step::Incoming { video } => {
+            Step::Incoming { video, impatient } => {
                 let command = match args.answer {
                     None => Some(Command::Accept { video }),
                     Some(AnswerMode::Audio) => Some(Command::Accept { video: false }),
@@ -64,10 +68,9 @@ pub async fn listen(args: ListenArgs, output: Output) -> Exit {
                     Some(AnswerMode::Ignore) => None,
                 };
                 session.pending_answer = command.map(|command| {
-                    (
-                        Instant::now() + Duration::from_secs_f64(args.answer_after),
-                        command,
-                    )
+                    // A media server that calls waits for nobody.
+                    let wait = if impatient { 0.0 } else { args.answer_after };
+                    (Instant::now() + Duration::from_secs_f64(wait), command)
                 });
             }
             Step::Ended(ended) => {
@@ -93,7 +96,7 @@ pub async fn listen(args: ListenArgs, output: Output) -> Exit {
 
 enum Step {
     SignedIn,
-    Incoming { video: bool },
+    Incoming { video: bool, impatient: bool },
     Ended(Box<EndedCall>),
     Failed(Exit),
     Interrupted,
@@ -116,12 +119,13 @@ struct Session {
 }
 
 impl Session {
-    fn start(args: SessionArgs, output: Output) -> Self {
+    fn start(args: SessionArgs, output: Output) -> Result<Self, String> {
+        let credentials = address::credentials(&args)?;
         let hang_up_after = args.hang_up_after.map(Duration::from_secs_f64);
         let probes = Arc::new(SyntheticDevices::new());
         let devices = Arc::new(SystemDevices::new(probes.clone()));
-        let (client, events) = Client::start(settings(args), devices);
-        Self {
+        let (client, events) = Client::start(settings(args, credentials), devices);
+        Ok(Self {
             client,
             events,
             probes,
@@ -134,7 +138,7 @@ impl Session {
             interrupted: false,
             signed_in: false,
             signed_out: None,
-        }
+        })
     }
 
     /// Prints what happens until something needs a decision.
@@ -183,7 +187,10 @@ impl Session {
             ClientEvent::ServerLost { problem, .. } if !self.signed_in => {
                 Some(Step::Failed(Exit::not_signed_in(&problem)))
             }
-            ClientEvent::Incoming { video, .. } => Some(Step::Incoming { video }),
+            ClientEvent::Incoming { video, from, .. } => Some(Step::Incoming {
+                video,
+                impatient: matches!(from, Party::Room(room) if room.as_str().starts_with(MEDIA_SERVER_ROOM)),
+            }),
             ClientEvent::State { state, .. } => {
                 self.in_call = true;
                 if state == CallState::Connected && self.hang_up_at.is_none() {
@@ -245,15 +252,14 @@ impl Session {
     }
 }
 
-fn settings(args: SessionArgs) -> Settings {
+/// The codecs of one kind that were named; all where none was.
+fn wanted<C: Copy>(named: &[Codec], all: &[C], of_kind: impl Fn(Codec) -> Option<C>) -> Vec<C> {
+    let wanted: Vec<C> = named.iter().copied().filter_map(of_kind).collect();
+    if wanted.is_empty() { all.to_vec() } else { wanted }
+}
+
+fn settings(args: SessionArgs, credentials: Credentials) -> Settings {
     let defaults = Limits::default();
-    let credentials = match (args.token, args.user, args.password) {
-        (Some(token), _, _) => Credentials::Token(Secret::new(token)),
-        (None, name, password) => Credentials::Password {
-            name: name.unwrap_or_default(),
-            password: Secret::new(password.unwrap_or_default()),
-        },
-    };
     Settings {
         server: args.server,
         credentials,
@@ -281,11 +287,14 @@ fn settings(args: SessionArgs) -> Settings {
             resolution: args.size.unwrap_or(defaults.resolution),
             frame_rate: args.fps.unwrap_or(defaults.frame_rate),
         },
-        audio_codecs: if args.codec.is_empty() {
-            SoundCodec::ALL.to_vec()
-        } else {
-            args.codec
-        },
+        audio_codecs: wanted(&args.codec, &SoundCodec::ALL, |codec| match codec {
+            Codec::Sound(codec) => Some(codec),
+            Codec::Picture(_) => None,
+        }),
+        video_codecs: wanted(&args.codec, &PictureCodec::ALL, |codec| match codec {
+            Codec::Picture(codec) => Some(codec),
+            Codec::Sound(_) => None,
+        }),
         voice: match args.voice {
             VoiceWay::Raw => VoiceSettings::default(),
             VoiceWay::Clean => VoiceSettings::usual(),

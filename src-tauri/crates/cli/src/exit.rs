@@ -54,6 +54,8 @@ impl Exit {
             EndCause::ConnectionLost => Exit::Failed("the connection was lost".to_owned()),
             EndCause::ServerProblem => Exit::Failed("the server ended the call".to_owned()),
             EndCause::MediaFailed => Exit::DeviceMissing("no microphone can be used".to_owned()),
+            EndCause::StreamNotFound => Exit::NotTaken(format!("{peer} has no such stream")),
+            EndCause::StreamTaken => Exit::NotTaken("somebody else sends this stream already".to_owned()),
             EndCause::Glare => Exit::NotTaken(format!("{peer} called at the same time")),
             EndCause::IncompatibleOffer => {
                 Exit::Failed(format!("the program of {peer} is too old for this call"))

@@ -1,5 +1,6 @@
 //! Ahoy without a window.
 
+mod address;
 mod args;
 mod bench;
 mod call;

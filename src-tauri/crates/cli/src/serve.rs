@@ -31,9 +31,6 @@ pub async fn run(args: ServeArgs, output: Output) -> Exit {
             "without a turn_secret that all nodes share, the relay of one knows no users of another"
         );
     }
-    if settings.room_secret.is_some() {
-        tracing::warn!("room_secret is set, and this version has no rooms");
-    }
     if settings.tls.is_none() && !settings.insecure_ws && !settings.listen.ip().is_loopback() {
         tracing::warn!(listen = %settings.listen, "other machines connect without TLS: tokens can be read on the way");
     }
@@ -55,6 +52,7 @@ pub async fn run(args: ServeArgs, output: Output) -> Exit {
         "event": "listening",
         "ws": server.ws_url(),
         "http": server.http_url(),
+        "rooms": server.rooms_url(),
         "tokens": tokens,
     });
     if let Some(turn) = server.turn_url() {

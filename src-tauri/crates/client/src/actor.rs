@@ -16,7 +16,8 @@ use crate::snapshot::{
 use ahoy_call::{CallId, CallSnapshot, CallState, Constraints, Endpoint, Party};
 use ahoy_media::device::Devices;
 use ahoy_signaling::rest::{List, Rest};
-use ahoy_signaling::{Connection, LinkEvent, Protocol, Renewal, Secret};
+use ahoy_signaling::zlm::own::Room;
+use ahoy_signaling::{Connection, LinkEvent, Protocol, ProtocolKind, Renewal, Secret};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{mpsc, watch};
@@ -41,7 +42,7 @@ pub(crate) struct Actor {
     pub(crate) token_problem: Option<Problem>,
     /// The link still uses the token before the present one.
     pub(crate) reconnect_due: bool,
-    /// `None` when the server's address is no address, which the sign-in says.
+    /// `None` when the server's address is no address, which the sign-in says, and for servers of rooms.
     pub(crate) rest: Option<Rest>,
     pub(crate) ice: IceServers,
     network: Settling,
@@ -52,6 +53,8 @@ pub(crate) struct Actor {
     pub(crate) me: Option<Party>,
     pub(crate) endpoint: Option<Endpoint>,
     pub(crate) people: People,
+    /// The other rooms, where the server tells.
+    pub(crate) rooms: Vec<Room>,
     pub(crate) found: Option<Found>,
     pub(crate) live: Option<Live>,
     pub(crate) ended: Option<EndedCall>,
@@ -86,8 +89,11 @@ impl Actor {
         snapshots: watch::Sender<Arc<Snapshot>>,
     ) -> Self {
         let server = ServerState::connecting(&settings.server);
-        let protocol = crate::signaling::session(None);
-        let rest = Rest::new(&settings.server, settings.insecure_server).ok();
+        let protocol = crate::signaling::session(&settings.credentials, None);
+        let asks = settings.credentials.protocol() == ProtocolKind::ImSuite;
+        let rest = Rest::new(&settings.server, settings.insecure_server)
+            .ok()
+            .filter(|_| asks);
         let (token, token_rx) = watch::channel(None);
         // What happens to other networks cannot hurt a link that never leaves this machine.
         let watched = !ahoy_signaling::is_on_this_machine(&settings.server);
@@ -99,7 +105,11 @@ impl Actor {
             renewal: Renewal::new(can_log_in),
             token_problem: None,
             reconnect_due: false,
-            ice: IceServers::start(rest.clone(), token_rx),
+            ice: if asks {
+                IceServers::start(rest.clone(), token_rx)
+            } else {
+                IceServers::told()
+            },
             rest,
             network: Settling::default(),
             _network_watch: network_watch,
@@ -117,6 +127,7 @@ impl Actor {
             me: None,
             endpoint: None,
             people: People::default(),
+            rooms: Vec::new(),
             live: None,
             ended: None,
             recent: Vec::new(),
@@ -264,7 +275,7 @@ impl Actor {
 
     fn handle_command(&mut self, command: Command) -> Result<(), CommandRefused> {
         match command {
-            Command::PlaceCall { to, video } => self.place_call(to, video),
+            Command::PlaceCall { to, video, stream } => self.place_call(to, video, stream),
             Command::Accept { video } => self.accept(video),
             Command::Decline => self.decline(),
             Command::Busy => self.decline_as_busy(),
@@ -356,6 +367,7 @@ impl Actor {
             server: self.server.clone(),
             me: self.me.clone(),
             people: self.people.list(),
+            rooms: self.rooms.clone(),
             found: self.found.clone(),
             call: self.live_call(),
             ended: self.ended.clone(),

@@ -8,13 +8,16 @@ use crate::live::{Live, Media};
 use crate::peer_task::{self, PeerNews, PeerWork};
 use crate::snapshot::{ClientEvent, CommandRefused, EndedCall, RecentCall, RecentSource, Snapshot};
 use crate::sounds::sound_of;
+use crate::streams::{self, STREAM_SILENT};
 use ahoy_call::{
-    Action, CallEnd, CallId, CallSnapshot, Command as CallCommand, CommandError, Constraints, Endpoint,
-    ListedCall, Party, PeerInput, Ring, Signal,
+    Action, CallEnd, CallId, CallSnapshot, Command as CallCommand, CommandError, Constraints, Direction,
+    Endpoint, ListedCall, Party, PeerInput, Ring, Signal, StreamCall,
 };
 use ahoy_media::sounds::Sound;
 use ahoy_media::units::Bitrate;
-use ahoy_peer::{AudioCodec, Digits, DigitsRefused, PeerConfig, PeerEvent, TransportState, answered_codec};
+use ahoy_peer::{
+    AudioCodec, Digits, DigitsRefused, PeerConfig, PeerEvent, TransportState, VideoCodec, answered_codec,
+};
 use ahoy_signaling::LiveCall;
 use std::time::{Instant, SystemTime};
 
@@ -33,7 +36,12 @@ impl From<CommandError> for CommandRefused {
 }
 
 impl Actor {
-    pub(crate) fn place_call(&mut self, to: Party, video: bool) -> Result<(), CommandRefused> {
+    pub(crate) fn place_call(
+        &mut self,
+        to: Party,
+        video: bool,
+        stream: Option<Box<StreamCall>>,
+    ) -> Result<(), CommandRefused> {
         if self.server.phase != crate::snapshot::Phase::Ready {
             return Err(CommandRefused::NotSignedIn);
         }
@@ -49,6 +57,7 @@ impl Actor {
                 video,
                 constraints,
                 hide_addresses,
+                stream,
             },
         )?;
         self.ended = None;
@@ -128,7 +137,13 @@ impl Actor {
                 .iter()
                 .map(|codec| codec.name().to_owned())
                 .collect(),
-            video_codecs: if video { vec!["VP8".to_owned()] } else { Vec::new() },
+            video_codecs: self
+                .settings
+                .video_codecs
+                .iter()
+                .filter(|_| video)
+                .map(|codec| codec.name().to_owned())
+                .collect(),
             max_bandwidth: Some(limits.max_bandwidth.as_bps()),
             min_bandwidth: Some(limits.min_bandwidth.as_bps()),
             prefer_hd: None,
@@ -149,11 +164,19 @@ impl Actor {
     pub(crate) fn perform(&mut self, action: Action) {
         match action {
             Action::CreateOffer { call, video } => {
-                let audio_codecs = self.settings.audio_codecs.clone();
-                self.open_connection(&call, audio_codecs);
+                let placed = self.call_snapshot();
+                let stream = placed.as_ref().and_then(|placed| placed.stream.as_ref());
+                let audio_codecs = streams::audio_codecs(stream, &self.settings.audio_codecs);
+                let video_codecs = streams::video_codecs(stream, &self.settings.video_codecs);
+                let way = placed.map_or(Direction::SendRecv, |placed| placed.way);
+                self.open_connection(&call, audio_codecs, video_codecs);
                 let live = self.live_for(&call);
-                live.camera_on = video;
-                live.order(PeerWork::Offer { video });
+                live.way = way;
+                live.camera_on = video && way.sends();
+                live.order(PeerWork::Offer {
+                    video,
+                    direction: way,
+                });
             }
             Action::CreateAnswer {
                 call,
@@ -167,8 +190,11 @@ impl Actor {
                     Some(codec) => vec![codec],
                     None => self.settings.audio_codecs.clone(),
                 };
-                self.open_connection(&call, audio_codecs);
+                let way = self.call_snapshot().map_or(Direction::SendRecv, |call| call.way);
+                let video_codecs = self.settings.video_codecs.clone();
+                self.open_connection(&call, audio_codecs, video_codecs);
                 let live = self.live_for(&call);
+                live.way = way;
                 live.camera_on = video;
                 live.order(PeerWork::Answer {
                     offer: offer_sdp,
@@ -226,12 +252,18 @@ impl Actor {
         }
     }
 
-    fn open_connection(&mut self, call: &CallId, audio_codecs: Vec<AudioCodec>) {
+    fn open_connection(
+        &mut self,
+        call: &CallId,
+        audio_codecs: Vec<AudioCodec>,
+        video_codecs: Vec<VideoCodec>,
+    ) {
         let config = PeerConfig {
             ice_servers: self.settings.ice_servers.clone(),
             relay_only: self.settings.relay_only,
             loopback: self.settings.loopback,
             audio_codecs,
+            video_codecs,
             start_bitrate: START_BITRATE,
             max_bitrate: self.settings.limits.max_bandwidth,
             ..PeerConfig::default()
@@ -299,7 +331,7 @@ impl Actor {
         self.recent.truncate(Snapshot::RECENT);
         self.ended = Some(ended.clone());
         self.live = None;
-        for code in [TALKING_MUTED, MICROPHONE_SILENT, MOVED] {
+        for code in [TALKING_MUTED, MICROPHONE_SILENT, MOVED, STREAM_SILENT] {
             self.dismiss(code);
         }
         let now = Instant::now();

@@ -1,4 +1,4 @@
-//! A microphone or speaker that is gone in the middle of a call: silence until another is open, and a word about it.
+//! A device that is gone in the middle of a call: silence or no picture until one is open, and a word about it.
 //!
 //! When to try is decided in [`crate::recovery`]; devices are opened on blocking threads.
 
@@ -6,7 +6,7 @@ use crate::actor::Actor;
 use crate::live::Live;
 use crate::media_session::{MediaNews, Opening, Replacement};
 use crate::recovery::Recovery;
-use crate::snapshot::MicrophoneState;
+use crate::snapshot::{CameraState, MicrophoneState};
 use ahoy_call::CallId;
 use ahoy_media::device::{DeviceError, DeviceKind};
 use ahoy_media::spec::DeviceSpec;
@@ -18,20 +18,21 @@ const LOST: &str = "device_lost";
 pub(crate) const MOVED: &str = "device_moved";
 
 /// What may be lost and opened again without being asked for.
-const SOUND: [DeviceKind; 2] = [DeviceKind::Microphone, DeviceKind::Speaker];
+const RECOVERED: [DeviceKind; 3] = [DeviceKind::Microphone, DeviceKind::Speaker, DeviceKind::Camera];
 
 impl Live {
     fn recovery(&mut self, kind: DeviceKind) -> Option<&mut Recovery> {
         match kind {
             DeviceKind::Microphone => Some(&mut self.microphone_recovery),
             DeviceKind::Speaker => Some(&mut self.speaker_recovery),
-            DeviceKind::Camera | DeviceKind::Screen => None,
+            DeviceKind::Camera => Some(&mut self.camera_recovery),
+            DeviceKind::Screen => None,
         }
     }
 }
 
 impl Actor {
-    /// The call goes on without the device: silence, or no picture. Sound of the system is looked for again.
+    /// The call goes on without the device: silence, or no picture. Devices of the system are looked for again.
     pub(crate) fn handle_lost_device(&mut self, call: &CallId, kind: DeviceKind, error: &DeviceError) {
         self.dismiss(MOVED);
         self.notice(LOST, error.to_string());
@@ -54,8 +55,16 @@ impl Actor {
                 }
             }
             DeviceKind::Camera => {
+                // A camera that the person has turned off meanwhile stays off.
                 if let Err(refused) = self.set_camera(false) {
                     tracing::debug!(%refused, "camera was off");
+                    return;
+                }
+                let now = Instant::now();
+                let chosen = self.chosen(kind);
+                if let Some(live) = self.live.as_mut().filter(|_| is_hardware(&chosen)) {
+                    live.camera_recovery.handle_lost(now);
+                    self.recover_devices(now);
                 }
             }
             DeviceKind::Screen => {}
@@ -64,7 +73,7 @@ impl Actor {
 
     /// Starts what attempts are due.
     pub(crate) fn recover_devices(&mut self, now: Instant) {
-        for kind in SOUND {
+        for kind in RECOVERED {
             let Some(live) = &mut self.live else { return };
             let due = live
                 .recovery(kind)
@@ -88,6 +97,13 @@ impl Actor {
             tokio::task::spawn_blocking(move || drop(device));
             return;
         }
+        if kind == DeviceKind::Camera {
+            // The other side is told again that there is a picture.
+            if let Err(refused) = self.show_camera() {
+                tracing::debug!(%refused, "a camera that is back is not wanted");
+            }
+        }
+        let Some(live) = &mut self.live else { return };
         let camera_on = live.camera_on;
         if let Some(session) = live.session() {
             session.replace(device, camera_on);
@@ -106,7 +122,12 @@ impl Actor {
             return;
         };
         recovery.handle_opened(now);
-        if live.microphone_recovery.is_whole() && live.speaker_recovery.is_whole() {
+        let recoveries = [
+            &live.microphone_recovery,
+            &live.speaker_recovery,
+            &live.camera_recovery,
+        ];
+        if recoveries.into_iter().all(Recovery::is_whole) {
             self.dismiss(LOST);
         }
     }
@@ -129,10 +150,11 @@ impl Actor {
 }
 
 impl Opening {
-    /// Opens what was chosen, or else what the system uses; a choice that must be kept is only waited for.
+    /// Opens what was chosen, or else what the system uses; a choice that must be kept is only waited for, and no other
+    /// camera is turned on than the one that was on.
     fn recover(self, kind: DeviceKind, chosen: DeviceSpec) {
         let mut candidates = vec![chosen];
-        if self.choice.fall_back && candidates[0] != DeviceSpec::Default {
+        if self.choice.fall_back && kind != DeviceKind::Camera && candidates[0] != DeviceSpec::Default {
             candidates.push(DeviceSpec::Default);
         }
         for spec in candidates {
@@ -147,11 +169,19 @@ impl Opening {
                         })
                 }
                 DeviceKind::Speaker => self.devices.speaker(&spec).map(Replacement::Speaker),
-                DeviceKind::Camera | DeviceKind::Screen => return,
+                DeviceKind::Camera => {
+                    self.devices
+                        .camera(&spec, self.picture_wanted())
+                        .map(|source| Replacement::Camera {
+                            source,
+                            state: CameraState::On,
+                        })
+                }
+                DeviceKind::Screen => return,
             };
             match opened {
                 Ok(device) => {
-                    let on_default = spec == DeviceSpec::Default;
+                    let on_default = spec == DeviceSpec::Default && kind != DeviceKind::Camera;
                     let news = MediaNews::Recovered { device, on_default };
                     self.inbox.media_opened(&self.call, news);
                     return;
@@ -165,9 +195,10 @@ impl Opening {
 
 fn is_hardware(spec: &DeviceSpec) -> bool {
     match spec {
-        DeviceSpec::Default | DeviceSpec::Microphone(_) | DeviceSpec::Speaker(_) => true,
-        DeviceSpec::Camera(_)
-        | DeviceSpec::Tone { .. }
+        DeviceSpec::Default | DeviceSpec::Microphone(_) | DeviceSpec::Speaker(_) | DeviceSpec::Camera(_) => {
+            true
+        }
+        DeviceSpec::Tone { .. }
         | DeviceSpec::Pattern { .. }
         | DeviceSpec::File(_)
         | DeviceSpec::Probe

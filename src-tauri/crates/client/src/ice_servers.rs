@@ -31,22 +31,46 @@ pub(crate) struct Offered {
     pub(crate) relay_only: bool,
 }
 
-/// The way to the task; it ends when the last of these is dropped.
+/// Where the servers come from.
 #[derive(Debug, Clone)]
-pub(crate) struct IceServers(mpsc::Sender<oneshot::Sender<Offered>>);
+pub(crate) enum IceServers {
+    /// The way to the task; it ends when the last of these is dropped.
+    Asked(mpsc::Sender<oneshot::Sender<Offered>>),
+    /// The signaling server tells them by itself (ZLMediaKit); the newest count.
+    Told(watch::Sender<Offered>),
+}
 
 impl IceServers {
     /// Starts the task on the current runtime. Without a token nothing is asked.
     pub(crate) fn start(rest: Option<Rest>, token: watch::Receiver<Option<Secret>>) -> Self {
         let (tx, rx) = mpsc::channel(QUESTIONS);
         tokio::spawn(run(rest, token, rx));
-        Self(tx)
+        Self::Asked(tx)
+    }
+
+    /// Nothing is asked; [`IceServers::tell`] says what there is.
+    pub(crate) fn told() -> Self {
+        Self::Told(watch::channel(Offered::default()).0)
+    }
+
+    /// The signaling server told these.
+    pub(crate) fn tell(&self, servers: Vec<IceServerEntry>) {
+        if let Self::Told(told) = self {
+            told.send_replace(Offered {
+                servers: servers.into_iter().map(server).collect(),
+                relay_only: false,
+            });
+        }
     }
 
     /// The servers to use for a connection that begins, fetched first if they are too old; waits at most three seconds.
     pub(crate) async fn fresh(&self) -> Offered {
+        let questions = match self {
+            Self::Asked(questions) => questions,
+            Self::Told(told) => return told.borrow().clone(),
+        };
         let (reply_tx, reply_rx) = oneshot::channel();
-        if self.0.try_send(reply_tx).is_err() {
+        if questions.try_send(reply_tx).is_err() {
             tracing::debug!("the server's relays are asked for too often; this connection goes without");
             return Offered::default();
         }
@@ -55,8 +79,10 @@ impl IceServers {
 
     /// Fetches them ahead of a call.
     pub(crate) fn look_ahead(&self) {
-        // A full queue means that others are asking already.
-        self.0.try_send(oneshot::channel().0).ok();
+        if let Self::Asked(questions) = self {
+            // A full queue means that others are asking already.
+            questions.try_send(oneshot::channel().0).ok();
+        }
     }
 }
 
@@ -204,6 +230,17 @@ mod tests {
         cache.note_failure(later);
         assert!(cache.serves(later) && cache.offered(later).servers.len() == 2);
         assert!(!cache.serves(later + AFTER_FAILURE));
+    }
+
+    #[tokio::test]
+    async fn what_the_server_told_last_counts() {
+        let ice = IceServers::told();
+        assert!(ice.fresh().await.servers.is_empty());
+        ice.tell(config(None).servers);
+        ice.tell(config(None).servers.split_off(1));
+        let offered = ice.clone().fresh().await;
+        assert_eq!(offered.servers.len(), 1);
+        assert_eq!(offered.servers[0].urls, ["turn:h:3478"]);
     }
 
     #[tokio::test]

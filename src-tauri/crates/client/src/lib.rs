@@ -14,7 +14,7 @@
 //! | `in_band` | the words of a call's end over its own connection |
 //! | `ice_servers` | the relays that the server offers, on a task of its own |
 //! | `network` | changes of the system's network |
-//! | `bitrate`, `quality`, `verdict`, `measure`, `people`, `history`, `problem`, `recovery` | pure decisions |
+//! | `bitrate`, `quality`, `verdict`, `measure`, `people`, `history`, `problem`, `recovery`, `streams` | pure decisions |
 
 mod account;
 mod actor;
@@ -46,9 +46,11 @@ mod signaling;
 mod snapshot;
 mod sounds;
 mod stats;
+mod streams;
 pub mod verdict;
 mod view;
 
+pub use ahoy_signaling::zlm::own::Room;
 pub use client::{Client, ClientHandle};
 pub use settings::{Credentials, DeviceChoice, Limits, Settings};
 pub use snapshot::{

@@ -71,10 +71,13 @@ pub(crate) struct Live {
     pub(crate) attention: Attention,
     pub(crate) microphone_recovery: Recovery,
     pub(crate) speaker_recovery: Recovery,
+    pub(crate) camera_recovery: Recovery,
     /// Percent of the own voice packets that are lost on purpose.
     pub(crate) voice_loss: u8,
     /// The user wants the own camera.
     pub(crate) camera_on: bool,
+    /// Which way sound and pictures go by the purpose of the call.
+    pub(crate) way: Direction,
     /// Which way pictures go since the last change; `None` = as the call began.
     pub(crate) video: Option<Direction>,
     pub(crate) remote_media: MediaState,
@@ -120,8 +123,10 @@ impl Live {
             attention: Attention::default(),
             microphone_recovery: Recovery::default(),
             speaker_recovery: Recovery::default(),
+            camera_recovery: Recovery::default(),
             voice_loss: 0,
             camera_on: false,
+            way: Direction::SendRecv,
             video: None,
             remote_media: MediaState::default(),
             their_words: TheirWords::default(),
@@ -213,6 +218,7 @@ impl Live {
         let devices = [
             self.microphone_recovery.poll_timeout(),
             self.speaker_recovery.poll_timeout(),
+            self.camera_recovery.poll_timeout(),
         ];
         regular.into_iter().chain(devices).flatten().min()
     }

@@ -7,7 +7,7 @@ use crate::quality;
 use crate::stats::{AudioIn, AudioOut, CallStats, Latency, Transport, VideoIn, VideoOut};
 use crate::verdict::Sample;
 use ahoy_call::LinkQuality;
-use ahoy_media::codec::SoundCodec;
+use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_peer::{PeerStats, SelectedCandidate};
 use std::time::{Duration, Instant};
 
@@ -147,7 +147,7 @@ fn fill_video(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats, share
         retransmitted_packets_received: peer.video_in.retransmitted_packets,
         jitter_buffer_delay: received.jitter_buffer_delay.as_secs_f64(),
         bitrate: received.bitrate.as_bps(),
-        codec: Some("VP8".to_owned()),
+        codec: received.codec.map(PictureCodec::name),
     });
     stats.video_out = Some(VideoOut {
         frames_encoded: sent.frames_encoded,
@@ -161,7 +161,7 @@ fn fill_video(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats, share
         nack_count: peer.video_out.nack_count,
         pli_count: peer.video_out.pli_count,
         retransmitted_packets_sent: peer.video_out.retransmitted_packets,
-        encoder: Some("libvpx".to_owned()),
+        encoder: sent.encoder_implementation,
     });
 }
 

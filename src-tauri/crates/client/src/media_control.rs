@@ -4,7 +4,9 @@ use crate::actor::Actor;
 use crate::live::{Media, Preview};
 use crate::media_session::{MediaNews, Opening};
 use crate::peer_task::PeerWork;
+use crate::recovery::Recovery;
 use crate::snapshot::{CameraState, ClientEvent, CommandRefused};
+use crate::streams;
 use ahoy_call::{CallId, Command as CallCommand, Direction, PeerInput};
 use ahoy_media::device::DeviceKind;
 use ahoy_media::spec::DeviceSpec;
@@ -13,6 +15,10 @@ use std::time::Instant;
 impl Actor {
     pub(crate) fn set_camera(&mut self, on: bool) -> Result<(), CommandRefused> {
         let video_call = self.call_snapshot().ok_or(CommandRefused::NoCall)?.video;
+        // Whoever turns a camera on or off has decided; a lost one is no longer looked for.
+        if let Some(live) = &mut self.live {
+            live.camera_recovery = Recovery::default();
+        }
         self.command_call(|call| CallCommand::SetCamera { call, on })?;
         let live = self.live.as_mut().ok_or(CommandRefused::NoCall)?;
         live.camera_on = on;
@@ -35,6 +41,15 @@ impl Actor {
                 self.close(outgoing);
             }
         }
+        Ok(())
+    }
+
+    /// Says that the camera is on, for one that is open already.
+    pub(crate) fn show_camera(&mut self) -> Result<(), CommandRefused> {
+        self.command_call(|call| CallCommand::SetCamera { call, on: true })?;
+        let live = self.live.as_mut().ok_or(CommandRefused::NoCall)?;
+        live.camera_on = true;
+        live.report_soon();
         Ok(())
     }
 
@@ -84,9 +99,13 @@ impl Actor {
         };
         choice.clone_from(&spec);
         let Some(live) = &mut self.live else { return Ok(()) };
-        let camera_off = kind == DeviceKind::Camera && !live.camera_on;
+        let unused = match kind {
+            DeviceKind::Camera => !live.camera_on,
+            DeviceKind::Microphone => !live.way.sends(),
+            DeviceKind::Speaker | DeviceKind::Screen => !live.way.receives(),
+        };
         let call = live.call.clone();
-        if live.session().is_some() && !camera_off {
+        if live.session().is_some() && !unused {
             self.open_device(call, kind, spec);
         }
         Ok(())
@@ -102,7 +121,10 @@ impl Actor {
         Opening {
             call,
             devices: self.devices.clone(),
-            choice: self.settings.devices.clone(),
+            choice: match &self.live {
+                Some(live) => streams::devices(&self.settings.devices, live.way),
+                None => self.settings.devices.clone(),
+            },
             limits: self.settings.limits.clone(),
             voice: self.settings.voice,
             pictures: self.pictures.clone(),

@@ -13,8 +13,7 @@ use ahoy_call::CallId;
 use ahoy_media::audio::render_tap::render_tap;
 use ahoy_media::audio::voice::VoiceSettings;
 use ahoy_media::audio::{AudioCapture, AudioInStats, AudioOutStats, AudioPlayout, CaptureSettings};
-use ahoy_media::codec::SoundCodec;
-use ahoy_media::codec::vpx::{VpxCodec, VpxDecoder, VpxEncoder};
+use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::device::{
     AudioSink, AudioSource, DeviceError, DeviceKind, Devices, VideoRequest, VideoSink, VideoSource,
 };
@@ -28,8 +27,7 @@ use ahoy_media::video::receive::{VideoReceive, VideoReceiveSetup};
 use ahoy_media::video::screen::SharedScreen;
 use ahoy_media::video::send::stats::VideoSendStats;
 use ahoy_media::video::send::{VideoLimits, VideoSend, VideoSendSetup};
-use ahoy_media::video::vp8::Vp8Format;
-use ahoy_peer::{MediaKind, Peer};
+use ahoy_peer::Peer;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -266,14 +264,11 @@ impl Opening {
         let playout = AudioPlayout::start(sink, sound_codec(peer), JitterBufferSettings::default(), failed)?;
         let inlet = playout.inlet();
         let mut first = self.moment(false, MediaMoment::FirstReceived);
-        peer.set_receiver(
-            MediaKind::Audio,
-            Box::new(move |packet| {
-                first();
-                // A full queue is counted by the pipeline.
-                inlet.push(packet);
-            }),
-        );
+        peer.set_audio_receiver(Box::new(move |packet| {
+            first();
+            // A full queue is counted by the pipeline.
+            inlet.push(packet);
+        }));
         Ok(playout)
     }
 
@@ -314,22 +309,19 @@ impl Opening {
         } else {
             (None, CameraState::Off)
         };
-        let size = resolution(&self.limits);
-        let encoder = VpxEncoder::new(VpxCodec::Vp8, size, shares.video, self.limits.frame_rate)
-            .map_err(|error| unusable(DeviceKind::Camera, &error))?;
         let (out, ready) = (peer.video_out(), peer.video_out());
         let mut first = self.moment(true, MediaMoment::FirstSent);
         let setup = VideoSendSetup {
-            encoder: Box::new(encoder),
+            encoder: Box::new(PictureCodec::encoder),
             limits: VideoLimits {
                 bitrate: shares.video,
-                resolution: size,
+                resolution: resolution(&self.limits),
                 frame_rate: self.limits.frame_rate,
             },
             preview: Some(Box::new(SharedScreen::new(self.pictures.local.clone()))),
-            ready: Box::new(move || ready.ready()),
-            send: Box::new(move |frame| {
-                let sent = out.try_send(frame);
+            ready: Box::new(move || ready.picture_codec()),
+            send: Box::new(move |codec, frame| {
+                let sent = out.try_send_picture(codec, frame);
                 if sent {
                     first();
                 }
@@ -349,8 +341,6 @@ impl Opening {
         let (inbox, call) = (self.inbox.clone(), self.call.clone());
         let mut rendered = self.moment(true, MediaMoment::FirstRendered);
         let setup = VideoReceiveSetup {
-            format: Vp8Format,
-            decoder: Box::new(VpxDecoder::new(VpxCodec::Vp8)),
             screen,
             request_keyframe: Box::new(move |_| inbox.media(&call, MediaNews::KeyframeWanted)),
             on_first_rendered: Box::new(move |_| rendered()),
@@ -358,14 +348,11 @@ impl Opening {
         let receive = VideoReceive::start(setup).map_err(|error| unusable(DeviceKind::Screen, &error))?;
         let packets = receive.packets();
         let mut first = self.moment(true, MediaMoment::FirstReceived);
-        peer.set_receiver(
-            MediaKind::Video,
-            Box::new(move |packet| {
-                first();
-                // A full queue is counted by the pipeline.
-                packets.try_send(packet);
-            }),
-        );
+        peer.set_video_receiver(Box::new(move |codec, packet| {
+            first();
+            // A full queue is counted by the pipeline.
+            packets.try_send(codec, packet);
+        }));
         Ok(receive)
     }
 
@@ -390,11 +377,16 @@ impl Opening {
         }
     }
 
-    fn camera(&self, spec: &DeviceSpec) -> Result<(Box<dyn VideoSource>, CameraState), DeviceError> {
-        let wanted = VideoRequest {
+    /// What a camera is asked for.
+    pub(crate) fn picture_wanted(&self) -> VideoRequest {
+        VideoRequest {
             resolution: resolution(&self.limits),
             frame_rate: self.limits.frame_rate,
-        };
+        }
+    }
+
+    fn camera(&self, spec: &DeviceSpec) -> Result<(Box<dyn VideoSource>, CameraState), DeviceError> {
+        let wanted = self.picture_wanted();
         match self.devices.camera(spec, wanted) {
             Ok(source) => Ok((source, CameraState::On)),
             Err(error) if self.choice.fall_back => {

@@ -19,6 +19,8 @@ const EVENT_QUEUE: usize = 128;
 pub(crate) enum PeerWork {
     Offer {
         video: bool,
+        /// Of sound and pictures.
+        direction: Direction,
     },
     Answer {
         offer: String,
@@ -160,7 +162,14 @@ impl PeerWork {
 
 async fn perform(peer: &Peer, call: &CallId, work: PeerWork) -> Vec<PeerNews> {
     match work {
-        PeerWork::Offer { video } => offered(peer.create_offer(OfferMedia { audio: true, video }).await),
+        PeerWork::Offer { video, direction } => {
+            let media = OfferMedia {
+                audio: true,
+                video,
+                direction,
+            };
+            offered(peer.create_offer(media).await)
+        }
         PeerWork::Reoffer { restart, video } => offered(peer.reoffer(restart, video).await),
         PeerWork::Answer { offer, candidates } => answer(peer, &offer, true, candidates).await,
         PeerWork::Reanswer {

@@ -2,7 +2,7 @@
 
 use crate::snapshot::Problem;
 use ahoy_signaling::rest::RestError;
-use ahoy_signaling::{DownCause, HttpError, LoginError, TargetError};
+use ahoy_signaling::{DownCause, HttpError, LoginError, SignInRefused, TargetError};
 
 pub(crate) fn of_link(cause: &DownCause) -> Problem {
     let code = match cause {
@@ -61,6 +61,15 @@ pub(crate) fn of_login(error: &LoginError) -> Problem {
         LoginError::Http(HttpError::NotAServer(_)) => "not_a_server",
     };
     problem(code, error)
+}
+
+pub(crate) fn of_refusal(refused: SignInRefused) -> Problem {
+    let code = match refused {
+        SignInRefused::RoomTaken => "room_taken",
+        SignInRefused::WrongSecret => "room_secret_wrong",
+        SignInRefused::Other => "room_refused",
+    };
+    problem(code, &refused)
 }
 
 /// Neither the server's greeting nor the token nor the server's own answer names the user.

@@ -1,4 +1,4 @@
-//! When a sound device that was lost in a call is opened again. Pure: it is told the time.
+//! When a device that was lost in a call is opened again. Pure: it is told the time.
 //!
 //! ```text
 //! Whole ──lost──► Waiting ──poll_open──► Opening ──opened──► Whole
@@ -6,7 +6,7 @@
 //!                    └────────failed────────┘
 //! ```
 //!
-//! One for each of microphone and speaker. What is opened, and on which thread, is not known here.
+//! One for each of microphone, speaker and camera. What is opened, and on which thread, is not known here.
 
 use std::time::{Duration, Instant};
 

@@ -5,6 +5,7 @@ use crate::attention::Change;
 use crate::measure;
 use crate::peer_task::PeerWork;
 use crate::snapshot::{ClientEvent, MediaMoment};
+use crate::streams::{self, STREAM_SILENT};
 use ahoy_call::{CallId, LinkPath, NetworkStats, RefusalCode, Report, Signal, Toggle};
 use ahoy_peer::{NetworkPath, PeerStats};
 use std::time::{Duration, Instant};
@@ -56,12 +57,23 @@ impl Actor {
         live.judge.handle_sample(now, sample);
         live.peer_stats = peer;
         live.stats = stats.clone();
+        let silent = streams::is_silent(live.way, media_in_age);
         let verdict = live.judge.poll_verdict(now);
         let changed = verdict != live.verdict;
         live.verdict = verdict.clone();
         self.tell(ClientEvent::Stats(Box::new(stats)));
         if changed {
             self.tell(ClientEvent::Verdict(verdict));
+        }
+        match silent {
+            Some(true) if !self.has_notice(STREAM_SILENT) => {
+                self.notice(
+                    STREAM_SILENT,
+                    "nothing of the stream has arrived for some seconds",
+                );
+            }
+            Some(false) => self.dismiss(STREAM_SILENT),
+            Some(true) | None => {}
         }
     }
 

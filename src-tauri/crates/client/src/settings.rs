@@ -1,12 +1,12 @@
 //! What a client is told at its start. No globals, no environment: the shell or the command line fills this in.
 
-use ahoy_call::Resolution;
+use ahoy_call::{Resolution, RoomId};
 use ahoy_media::audio::voice::VoiceSettings;
-use ahoy_media::codec::SoundCodec;
+use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::spec::DeviceSpec;
 use ahoy_media::units::Bitrate;
 use ahoy_peer::IceServer;
-use ahoy_signaling::{Auth, Secret};
+use ahoy_signaling::{Auth, ProtocolKind, Secret};
 use std::time::Duration;
 
 /// How a user proves who he is.
@@ -16,6 +16,23 @@ pub enum Credentials {
     Token(Secret),
     /// Exchanged for a token by the server's login.
     Password { name: String, password: Secret },
+    /// A room on a server of rooms (ZLMediaKit), which asks nobody who he is.
+    Room {
+        /// Without one the server makes one up.
+        room: Option<RoomId>,
+        /// What the server wants to be told by everybody.
+        secret: Option<Secret>,
+    },
+}
+
+impl Credentials {
+    /// The protocol that these open a server of.
+    pub fn protocol(&self) -> ProtocolKind {
+        match self {
+            Credentials::Token(_) | Credentials::Password { .. } => ProtocolKind::ImSuite,
+            Credentials::Room { .. } => ProtocolKind::Zlm,
+        }
+    }
 }
 
 /// Which devices a call uses.
@@ -59,7 +76,7 @@ impl Default for Limits {
 /// Everything a client needs to know.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// `ws://…/ws` or `wss://…/ws`.
+    /// `ws://…/ws` or `wss://…/ws`; `…/signaling` for rooms.
     pub server: String,
     pub credentials: Credentials,
     /// Stable per installation: `[A-Za-z0-9_-]{1,64}` (IM-Suite §1.6).
@@ -72,6 +89,8 @@ pub struct Settings {
     pub limits: Limits,
     /// In order of preference; the first is offered first.
     pub audio_codecs: Vec<SoundCodec>,
+    /// In order of preference; the first is offered first.
+    pub video_codecs: Vec<PictureCodec>,
     /// What is done to the voice of a microphone in a room.
     pub voice: VoiceSettings,
     /// STUN and TURN servers of the user's own, used beside those that the server offers.

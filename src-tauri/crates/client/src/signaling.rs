@@ -16,10 +16,18 @@ use std::time::{Duration, Instant};
 /// How long a call rings when the server does not say (IM-Suite §9).
 const RING_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A session for the user that the token names.
-pub(crate) fn session(token: Option<&Secret>) -> Box<dyn Protocol> {
-    let user = token.and_then(|token| TokenClaims::of(token.expose()).user);
-    ProtocolKind::ImSuite.session(SessionConfig { user })
+/// A session for the user that the token names, or for the room.
+pub(crate) fn session(credentials: &Credentials, token: Option<&Secret>) -> Box<dyn Protocol> {
+    let mut config = SessionConfig {
+        user: token.and_then(|token| TokenClaims::of(token.expose()).user),
+        seed: getrandom::u64().unwrap_or_default(),
+        ..SessionConfig::default()
+    };
+    if let Credentials::Room { room, secret } = credentials {
+        config.room.clone_from(room);
+        config.room_secret.clone_from(secret);
+    }
+    credentials.protocol().session(config)
 }
 
 impl Actor {
@@ -32,6 +40,7 @@ impl Actor {
                 self.take_token(token, None, None);
             }
             Credentials::Password { .. } => self.renew(Renew::LogIn),
+            Credentials::Room { .. } => self.connect(None),
         }
     }
 
@@ -53,7 +62,7 @@ impl Actor {
                     inbox.send(Message::Login(result)).await;
                 });
             }
-            (Renew::LogIn, Credentials::Token(_)) | (Renew::GiveUp, _) => {
+            (Renew::LogIn, Credentials::Token(_) | Credentials::Room { .. }) | (Renew::GiveUp, _) => {
                 let problem = self.token_problem.take();
                 self.give_up(problem.unwrap_or_else(|| problem::of_link(&DownCause::TokenExpired)));
             }
@@ -89,22 +98,24 @@ impl Actor {
         self.token.send_replace(Some(token.clone()));
         // A link that waits for a token connects by itself; one that is up is made anew when it disturbs nobody.
         self.reconnect_due = self.server.phase == Phase::Ready;
-        self.connect(token);
+        self.connect(Some(token));
     }
 
-    fn connect(&mut self, token: Secret) {
-        if let Some(link) = &self.link {
-            if let Err(error) = link.set_token(token) {
+    fn connect(&mut self, token: Option<Secret>) {
+        if let (Some(link), Some(token)) = (&self.link, &token) {
+            if let Err(error) = link.set_token(token.clone()) {
                 self.give_up(problem::of_target(&error));
             }
             return;
         }
-        self.protocol = session(Some(&token));
+        self.protocol = session(&self.settings.credentials, token.as_ref());
+        let protocol = self.settings.credentials.protocol();
         let target = Target {
             url: self.settings.server.clone(),
+            device_id: token.is_some().then(|| self.settings.device_id.clone()),
             token,
-            device_id: Some(self.settings.device_id.clone()),
-            encodings: ProtocolKind::ImSuite.encodings(),
+            encodings: protocol.encodings(),
+            ping_every: protocol.ping_every(),
             insecure: self.settings.insecure_server,
             auth: self.settings.auth,
         };
@@ -196,6 +207,7 @@ impl Actor {
     /// Waits for the next attempt; calls go on (IM-Suite §9).
     fn be_offline(&mut self, problem: Problem, retry_at: Option<Instant>) {
         self.people.forget_presence();
+        self.rooms.clear();
         self.server.phase = Phase::Offline;
         self.server.problem = Some(problem.clone());
         self.server.retry_at = retry_at;
@@ -208,6 +220,7 @@ impl Actor {
     fn give_up(&mut self, problem: Problem) {
         self.tell_link(false);
         self.people.forget_presence();
+        self.rooms.clear();
         self.link = None;
         self.note_signaling_lost(&problem);
         self.fail_sign_in(problem);
@@ -272,6 +285,9 @@ impl Actor {
                     self.people.handle_presence(user, name, online, busy);
                 }
             }
+            Event::IceServers(servers) => self.ice.tell(servers),
+            Event::Rooms(rooms) => self.rooms = rooms,
+            Event::SignInRefused(refused) => self.give_up(problem::of_refusal(refused)),
             Event::Silent => {
                 if let Some(link) = &self.link {
                     link.drop_link();
@@ -306,10 +322,12 @@ impl Actor {
                 self.endpoint = Some(endpoint);
             }
         }
-        if basic_mode && !std::mem::replace(&mut self.server.basic_mode, basic_mode) {
+        // Servers of rooms have no features to show, and calls outlive the connection to them.
+        let lacks_features = basic_mode && self.settings.credentials.protocol() == ProtocolKind::ImSuite;
+        if lacks_features && !self.server.basic_mode {
             self.notice("basic_mode", "the server shows no features");
         }
-        self.server.basic_mode = basic_mode;
+        self.server.basic_mode = lacks_features;
         self.tell(ClientEvent::SignedIn { me });
         if first {
             self.fetch_account();

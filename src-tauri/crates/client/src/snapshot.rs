@@ -2,11 +2,12 @@
 
 use crate::stats::CallStats;
 use crate::verdict::{Telltale, Verdict};
-use ahoy_call::{CallEnd, CallId, CallState, LinkQuality, Party, UserId};
+use ahoy_call::{CallEnd, CallId, CallState, Direction, LinkQuality, Party, StreamCall, UserId};
 use ahoy_media::audio::voice::VoiceSettings;
 use ahoy_media::device::DeviceKind;
 use ahoy_media::spec::DeviceSpec;
 use ahoy_peer::Digits;
+use ahoy_signaling::zlm::own::Room;
 use std::time::{Duration, Instant, SystemTime};
 
 /// What a user wants.
@@ -15,6 +16,8 @@ pub enum Command {
     PlaceCall {
         to: Party,
         video: bool,
+        /// What a call to a room is for; `None` = to talk.
+        stream: Option<Box<StreamCall>>,
     },
     Accept {
         video: bool,
@@ -95,6 +98,8 @@ pub struct Snapshot {
     pub me: Option<Party>,
     /// The user's contacts and whoever else the server tells of, in order of their ids.
     pub people: Vec<Person>,
+    /// The other rooms, where the server tells (ZLMediaKit).
+    pub rooms: Vec<Room>,
     /// The search that goes on or was done last.
     pub found: Option<Found>,
     pub call: Option<LiveCall>,
@@ -136,7 +141,7 @@ pub enum Phase {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// Stable: `server_silent`, `server_restarting`, `server_fault`, `not_understood`, `rate_limited`, `token_wrong`,
-    /// `token_expired`, `credentials_wrong`, `second_factor`, `banned`, `certificate`, `insecure_server`, `replaced`,
+    /// `token_expired`, `credentials_wrong`, `room_taken`, `room_secret_wrong`, `room_refused`, `second_factor`, `banned`, `certificate`, `insecure_server`, `replaced`,
     /// `not_a_server`, `internal`.
     pub code: &'static str,
     /// Small print for support.
@@ -188,6 +193,10 @@ pub struct LiveCall {
     pub peer_name: Option<String>,
     pub outgoing: bool,
     pub video: bool,
+    /// Which way sound and pictures go by the purpose of the call.
+    pub way: Direction,
+    /// What a call to a room is for; `None` = to talk.
+    pub stream: Option<StreamCall>,
     pub state: CallState,
     pub began_at: SystemTime,
     pub connected_at: Option<SystemTime>,
@@ -284,7 +293,7 @@ pub enum RecentSource {
 pub struct Notice {
     pub id: u64,
     /// Stable: `talking_muted`, `microphone_silent`, `no_microphone`, `no_camera`, `no_speaker`, `microphone_busy`, `device_lost`, `device_moved`, …, and of the server:
-    /// `signaling_lost`, `call_unknown_to_server`, `basic_mode`, `contact_failed`.
+    /// `signaling_lost`, `stream_silent`, `call_unknown_to_server`, `basic_mode`, `contact_failed`.
     pub code: &'static str,
     pub detail: String,
 }

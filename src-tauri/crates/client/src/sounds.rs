@@ -35,6 +35,8 @@ pub(crate) fn sound_of(ended: &EndedCall) -> Option<Sound> {
         EndCause::NoAnswer
         | EndCause::NotReachable
         | EndCause::NotPermitted
+        | EndCause::StreamNotFound
+        | EndCause::StreamTaken
         | EndCause::IncompatibleOffer => Some(Sound::End),
         EndCause::Busy
         | EndCause::Declined

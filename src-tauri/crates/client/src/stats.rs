@@ -83,7 +83,7 @@ pub struct VideoIn {
     /// Seconds, all frames together.
     pub jitter_buffer_delay: f64,
     pub bitrate: u64,
-    pub codec: Option<String>,
+    pub codec: Option<&'static str>,
 }
 
 /// Sent pictures.
@@ -102,7 +102,7 @@ pub struct VideoOut {
     pub nack_count: u64,
     pub pli_count: u64,
     pub retransmitted_packets_sent: u64,
-    pub encoder: Option<String>,
+    pub encoder: Option<&'static str>,
 }
 
 /// The way between the two sides.

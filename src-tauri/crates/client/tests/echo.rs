@@ -110,6 +110,7 @@ async fn call_echo(
         .command(Command::PlaceCall {
             to: Party::User(user(9000)),
             video: true,
+            stream: None,
         })
         .await
         .expect("accepted");

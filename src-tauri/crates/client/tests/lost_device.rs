@@ -215,6 +215,7 @@ async fn sound_devices_lost_in_a_call_are_replaced_within_a_second_and_it_is_sai
         .command(Command::PlaceCall {
             to: Party::User(user(9000)),
             video: false,
+            stream: None,
         })
         .await
         .expect("accepted");

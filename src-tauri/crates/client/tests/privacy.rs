@@ -194,7 +194,11 @@ async fn place_call(handle: &ahoy_client::ClientHandle, events: &mut mpsc::Recei
     tokio::time::timeout(LIMIT, signed_in).await.expect("signed in");
     let to = Party::User(UserId::new(2).expect("an id"));
     handle
-        .command(Command::PlaceCall { to, video: false })
+        .command(Command::PlaceCall {
+            to,
+            video: false,
+            stream: None,
+        })
         .await
         .expect("a call");
 }
@@ -216,6 +220,7 @@ async fn a_stranger_learns_no_address_before_it_answers() {
     assert!(fake.say("call.status", ringing).await);
     // As much work as the client had to do to find its own.
     peer.create_offer(ahoy_peer::OfferMedia {
+        direction: ahoy_call::Direction::SendRecv,
         audio: true,
         video: false,
     })

@@ -18,8 +18,11 @@ use convert::Converter;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A camera that delivers nothing for so long is gone. Chosen: well above the 1 s exposure of a camera in the dark.
-const STALL: Duration = Duration::from_secs(4);
+/// A camera whose first picture takes longer is gone. Some measure the light for two seconds (chosen).
+const FIRST_PICTURE: Duration = Duration::from_secs(4);
+/// A camera that has delivered and then delivers nothing for so long is gone: above the 1 s exposure of a camera in the
+/// dark, and short enough that another opening is under way within 2 s (chosen).
+const STALL: Duration = Duration::from_millis(1500);
 /// Failures in a row after which the camera is given up (chosen, not measured).
 const MOST_FAILURES: u32 = 30;
 
@@ -28,7 +31,8 @@ const MOST_FAILURES: u32 = 30;
 pub struct Camera {
     pictures: Latest<VideoFrame>,
     failure: Failure,
-    last_picture: Instant,
+    /// Until when the next picture must have come.
+    deadline: Instant,
     _thread: DeviceThread,
 }
 
@@ -60,7 +64,7 @@ impl Camera {
         Ok(Self {
             pictures,
             failure,
-            last_picture: Instant::now(),
+            deadline: Instant::now() + FIRST_PICTURE,
             _thread: thread,
         })
     }
@@ -69,7 +73,7 @@ impl Camera {
 impl VideoSource for Camera {
     fn next_frame(&mut self, timeout: Duration) -> Result<Option<VideoFrame>, DeviceError> {
         if let Some(frame) = self.pictures.wait(timeout) {
-            self.last_picture = Instant::now();
+            self.deadline = Instant::now() + STALL;
             return Ok(Some(frame));
         }
         if let Some(error) = self
@@ -80,7 +84,7 @@ impl VideoSource for Camera {
         {
             return Err(error);
         }
-        if self.last_picture.elapsed() >= STALL {
+        if Instant::now() >= self.deadline {
             Err(DeviceError::Lost(DeviceKind::Camera))
         } else {
             Ok(None)

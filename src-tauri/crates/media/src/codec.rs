@@ -1,10 +1,13 @@
 //! The seams for codecs.
 
+pub mod h264;
 pub mod opus;
+mod picture;
 mod sound;
 pub mod vpx;
 pub mod waveform;
 
+pub use picture::{PictureCodec, UnknownPictureCodec};
 pub use sound::{SoundCodec, UnknownSoundCodec};
 
 use crate::units::{Bitrate, Resolution, SampleRate};
@@ -87,6 +90,16 @@ pub struct EncodedPicture {
     pub keyframe: bool,
 }
 
+/// How much of the quality that a bitrate could give is left to save CPU time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum EncoderSpeed {
+    /// What suits the size on a machine that has nothing else to do.
+    #[default]
+    Usual,
+    Fast,
+    Fastest,
+}
+
 /// Encodes pictures of one size at a time; a change of size is a new keyframe.
 pub trait VideoEncoder: Send {
     /// Encodes one picture; `None` when rate control dropped it.
@@ -97,6 +110,10 @@ pub trait VideoEncoder: Send {
     ) -> Result<Option<EncodedPicture>, CodecError>;
     fn set_bitrate(&mut self, bitrate: Bitrate) -> Result<(), CodecError>;
     fn set_resolution(&mut self, resolution: Resolution) -> Result<(), CodecError>;
+    /// Takes effect with the next picture, without a keyframe.
+    fn set_speed(&mut self, speed: EncoderSpeed) -> Result<(), CodecError>;
+    /// The library or device that encodes (webrtc-stats, `encoderImplementation`).
+    fn implementation(&self) -> &'static str;
 }
 
 /// Decodes whole pictures.

@@ -4,6 +4,7 @@ pub mod assembly;
 pub mod convert;
 pub mod frame;
 pub mod freeze;
+pub mod h264;
 pub mod latest;
 pub mod pace;
 pub mod receive;
@@ -11,5 +12,6 @@ pub mod scale;
 pub mod screen;
 pub mod send;
 pub mod vp8;
+pub mod vp9;
 
 pub use frame::{I420, PicturePool, VideoFrame};

@@ -1,6 +1,6 @@
 //! Camera to screen through both pipelines, with a network of function calls in between.
 
-use ahoy_media::codec::vpx::{VpxCodec, VpxDecoder, VpxEncoder};
+use ahoy_media::codec::{CodecError, EncodedPicture, EncoderSpeed, PictureCodec, VideoEncoder};
 use ahoy_media::device::{DeviceError, DeviceKind, VideoSink, VideoSource};
 use ahoy_media::packet::{EncodedFrame, ReceivedPacket};
 use ahoy_media::synthetic::pattern::{self, PatternSource};
@@ -9,7 +9,6 @@ use ahoy_media::video::VideoFrame;
 use ahoy_media::video::assembly::KeyframeRequest;
 use ahoy_media::video::receive::{VideoPackets, VideoReceive, VideoReceiveSetup};
 use ahoy_media::video::send::{VideoLimits, VideoSend, VideoSendSetup};
-use ahoy_media::video::vp8::Vp8Format;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -51,19 +50,18 @@ fn pattern_at(frame_rate: u32) -> Box<dyn VideoSource> {
     Box::new(PatternSource::new(SIZE, frame_rate).expect("usable"))
 }
 
-fn setup(send: impl FnMut(EncodedFrame) -> bool + Send + 'static) -> VideoSendSetup {
+fn setup(mut send: impl FnMut(EncodedFrame) -> bool + Send + 'static) -> VideoSendSetup {
     let limits = VideoLimits {
         bitrate: Bitrate::from_kbps(400),
         resolution: SIZE,
         frame_rate: 60,
     };
-    let encoder = VpxEncoder::new(VpxCodec::Vp8, SIZE, limits.bitrate, 60).expect("usable");
     VideoSendSetup {
-        encoder: Box::new(encoder),
+        encoder: Box::new(PictureCodec::encoder),
         limits,
         preview: None,
-        ready: Box::new(|| true),
-        send: Box::new(send),
+        ready: Box::new(|| Some(PictureCodec::Vp8)),
+        send: Box::new(move |_, frame| send(frame)),
         on_device_failure: Box::new(|_| ()),
     }
 }
@@ -119,8 +117,6 @@ fn screen() -> Screen {
     let (requests_tx, requests) = channel();
     let (first_tx, first) = channel();
     let receive = VideoReceive::start(VideoReceiveSetup {
-        format: Vp8Format,
-        decoder: Box::new(VpxDecoder::new(VpxCodec::Vp8)),
         screen: Box::new(Shown(shown_tx)),
         request_keyframe: Box::new(move |reason| {
             requests_tx.send(reason).ok();
@@ -155,7 +151,7 @@ fn every_picture_that_is_encoded_is_shown_in_order() {
             packetizer
                 .packets(&frame)
                 .into_iter()
-                .all(|packet| packets.try_send(packet))
+                .all(|packet| packets.try_send(PictureCodec::Vp8, packet))
         }),
         Some(pattern_at(60)),
     )
@@ -207,7 +203,7 @@ fn a_lost_packet_is_answered_by_a_keyframe_and_pictures_go_on() {
                 .packets(&frame)
                 .into_iter()
                 .skip(skip)
-                .all(|packet| packets.try_send(packet))
+                .all(|packet| packets.try_send(PictureCodec::Vp8, packet))
         }),
         Some(pattern_at(60)),
     )
@@ -240,7 +236,7 @@ fn a_full_queue_costs_a_picture_before_it_is_encoded() {
     let mut setup = setup(move |frame| tx.send(frame).is_ok());
     setup.ready = Box::new(move || {
         asked_tx.send(()).ok();
-        gate.load(Ordering::SeqCst)
+        gate.load(Ordering::SeqCst).then_some(PictureCodec::Vp8)
     });
     let send = VideoSend::start(setup, Some(pattern_at(100))).expect("threads");
     (0..5).for_each(|_| asked.recv_timeout(LONG).expect("a question"));
@@ -276,9 +272,9 @@ fn pictures_shrink_to_the_limit_and_keep_to_the_frame_rate() {
     let (send, frames) = sender_to_channel(Some(pattern_at(60)));
     send.set_resolution(Resolution::new(160, 160));
     send.set_frame_rate(10);
-    let mut decoder = VpxDecoder::new(VpxCodec::Vp8);
+    let mut decoder = PictureCodec::Vp8.decoder();
     let small = std::iter::from_fn(|| frames.recv_timeout(LONG).ok()).find_map(|frame| {
-        let decoded = ahoy_media::codec::VideoDecoder::decode(&mut decoder, &frame.payload).ok()??;
+        let decoded = decoder.decode(&frame.payload).ok()??;
         (decoded.picture.resolution() == Resolution::new(160, 90)).then_some(decoded)
     });
     assert!(pattern::read(&small.expect("a small picture").picture).is_some());
@@ -348,7 +344,7 @@ fn the_preview_sees_the_camera_even_while_nothing_is_sent() {
     let (tx, seen) = channel();
     let mut setup = setup(|_| true);
     setup.preview = Some(Box::new(Shown(tx)));
-    setup.ready = Box::new(|| false);
+    setup.ready = Box::new(|| None);
     let _send = VideoSend::start(setup, Some(pattern_at(60))).expect("threads");
     let frame = seen.recv_timeout(LONG).expect("a picture");
     assert_eq!(frame.picture.resolution(), SIZE);
@@ -389,7 +385,7 @@ fn dropping_the_pipelines_ends_their_threads_in_half_a_second() {
         captured_at: Instant::now(),
     });
     assert!(
-        !screen.packets.try_send(packet[0].clone()),
+        !screen.packets.try_send(PictureCodec::Vp8, packet[0].clone()),
         "nobody listens any more"
     );
 }
@@ -408,8 +404,6 @@ fn a_slow_decoder_loses_packets_at_the_queue_and_counts_them() {
     let hold = Arc::new(Mutex::new(()));
     let held = hold.lock().expect("free");
     let receive = VideoReceive::start(VideoReceiveSetup {
-        format: Vp8Format,
-        decoder: Box::new(VpxDecoder::new(VpxCodec::Vp8)),
         screen: Box::new(Stuck(Arc::clone(&hold))),
         request_keyframe: Box::new(|_| ()),
         on_first_rendered: Box::new(|_| ()),
@@ -421,9 +415,114 @@ fn a_slow_decoder_loses_packets_at_the_queue_and_counts_them() {
     };
     let refused = (0..1000)
         .flat_map(|_| packetizer.packets(&frame))
-        .filter(|packet| !packets.try_send(packet.clone()));
+        .filter(|packet| !packets.try_send(PictureCodec::Vp8, packet.clone()));
     let refused = refused.count() as u64;
     assert!(refused >= 1000 - 512, "{refused}");
     assert_eq!(receive.stats(Instant::now()).packets_discarded, refused);
     drop(held);
+}
+
+/// An encoder that takes as long as a slow machine, by the pixels.
+struct Slow {
+    inner: Box<dyn VideoEncoder>,
+    /// Of a picture of [`SIZE`].
+    whole: Duration,
+    speeds: Sender<EncoderSpeed>,
+}
+
+impl VideoEncoder for Slow {
+    fn encode(
+        &mut self,
+        frame: &VideoFrame,
+        force_keyframe: bool,
+    ) -> Result<Option<EncodedPicture>, CodecError> {
+        let share = frame.picture.resolution().pixels() as f64 / SIZE.pixels() as f64;
+        std::thread::sleep(self.whole.mul_f64(share));
+        self.inner.encode(frame, force_keyframe)
+    }
+
+    fn set_bitrate(&mut self, bitrate: Bitrate) -> Result<(), CodecError> {
+        self.inner.set_bitrate(bitrate)
+    }
+
+    fn set_resolution(&mut self, resolution: Resolution) -> Result<(), CodecError> {
+        self.inner.set_resolution(resolution)
+    }
+
+    fn set_speed(&mut self, speed: EncoderSpeed) -> Result<(), CodecError> {
+        self.speeds.send(speed).ok();
+        self.inner.set_speed(speed)
+    }
+
+    fn implementation(&self) -> &'static str {
+        "slow"
+    }
+}
+
+#[test]
+fn a_machine_that_is_too_slow_gets_a_faster_encoder_and_then_smaller_pictures() {
+    let (speeds_tx, speeds) = channel();
+    let (tx, frames) = channel();
+    let mut setup = setup(move |frame| tx.send(frame).is_ok());
+    setup.limits.frame_rate = 20;
+    setup.encoder = Box::new(move |codec, size, bitrate, frame_rate| {
+        Ok(Box::new(Slow {
+            inner: codec.encoder(size, bitrate, frame_rate)?,
+            // One and a half times the interval.
+            whole: Duration::from_millis(75),
+            speeds: speeds_tx.clone(),
+        }))
+    });
+    let send = VideoSend::start(setup, Some(pattern_at(20))).expect("threads");
+    let small = std::iter::from_fn(|| frames.recv_timeout(LONG).ok())
+        .map(|_| send.stats(Instant::now()))
+        .find(|stats| stats.frame_width < SIZE.width)
+        .expect("smaller pictures");
+    assert_eq!(small.quality_limitation_reason.as_str(), "cpu");
+    assert_eq!(small.encoder_implementation, Some("slow"));
+    let mut taken: Vec<_> = speeds.try_iter().collect();
+    taken.dedup();
+    assert_eq!(
+        taken,
+        [EncoderSpeed::Usual, EncoderSpeed::Fast, EncoderSpeed::Fastest]
+    );
+}
+
+#[test]
+fn another_codec_in_mid_call_begins_with_a_keyframe_that_the_receiver_shows() {
+    let screen = screen();
+    let packets = screen.packets.clone();
+    let codec = Arc::new(Mutex::new(PictureCodec::Vp8));
+    let mut packetizer = Packetizer {
+        sequence: SequenceNumber::new(65_530),
+    };
+    let asked = Arc::clone(&codec);
+    let mut setup = setup(|_| true);
+    setup.send = Box::new(move |codec, frame| {
+        let cut = packetizer.packets(&frame).into_iter();
+        // The shortest descriptors of VP8 and VP9: the first packet of a frame, and whether it refers to others.
+        cut.enumerate().all(|(index, mut packet)| {
+            if codec == PictureCodec::Vp9 {
+                let refers = if frame.keyframe { 0 } else { 0x40 };
+                let first = if index == 0 { 0x08 } else { 0 };
+                packet.payload = Bytes::from([&[refers | first], &packet.payload[1..]].concat());
+            }
+            packets.try_send(codec, packet)
+        })
+    });
+    setup.ready = Box::new(move || Some(*asked.lock().expect("free")));
+    let send = VideoSend::start(setup, Some(pattern_at(30))).expect("threads");
+    let mut last = number(&screen.shown.recv_timeout(LONG).expect("a picture"));
+    for codec_next in [PictureCodec::Vp9, PictureCodec::Vp8] {
+        *codec.lock().expect("free") = codec_next;
+        while screen.receive.stats(Instant::now()).codec != Some(codec_next) {
+            let shown = number(&screen.shown.recv_timeout(LONG).expect("a picture"));
+            assert!(shown > last, "{shown} after {last}");
+            last = shown;
+        }
+    }
+    let stats = screen.receive.stats(Instant::now());
+    assert!(stats.key_frames_decoded >= 3, "{stats:?}");
+    assert_eq!((stats.packets_lost, stats.frames_dropped), (0, 0), "{stats:?}");
+    assert_eq!(send.stats(Instant::now()).codec, Some(PictureCodec::Vp8));
 }

@@ -66,18 +66,33 @@ pub(crate) fn audio_clock_rate(codec: AudioCodec) -> u32 {
     audio_parameters(codec).rtp_codec.clock_rate
 }
 
-impl VideoCodec {
-    /// The codec and the RTX stream that repairs it (RFC 4588).
-    pub(crate) fn parameters(self) -> Vec<RTCRtpCodecParameters> {
-        match self {
-            VideoCodec::Vp8 => with_rtx("video/VP8", 96, 97),
-        }
-    }
+/// A picture codec and the RTX stream that repairs it (RFC 4588), with the payload types that browsers use too.
+pub(crate) fn video_parameters(codec: VideoCodec) -> [RTCRtpCodecParameters; 2] {
+    let (payload_type, fmtp) = match codec {
+        VideoCodec::Vp8 => (96, ""),
+        VideoCodec::Vp9 => (98, "profile-id=0"),
+        // Constrained baseline, level 3.1 (RFC 6184 §8.1).
+        VideoCodec::H264 => (
+            102,
+            "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
+        ),
+    };
+    with_rtx(
+        format!("video/{}", codec.name()),
+        fmtp,
+        payload_type,
+        payload_type + 1,
+    )
 }
 
-fn with_rtx(mime_type: &str, payload_type: PayloadType, rtx: PayloadType) -> Vec<RTCRtpCodecParameters> {
-    let codec = |mime_type: &str, sdp_fmtp_line: String, rtcp_feedback| RTCRtpCodec {
-        mime_type: mime_type.to_owned(),
+fn with_rtx(
+    mime_type: String,
+    fmtp: &str,
+    payload_type: PayloadType,
+    rtx: PayloadType,
+) -> [RTCRtpCodecParameters; 2] {
+    let codec = |mime_type: String, sdp_fmtp_line: String, rtcp_feedback| RTCRtpCodec {
+        mime_type,
         clock_rate: VIDEO_CLOCK_RATE,
         channels: 0,
         sdp_fmtp_line,
@@ -92,13 +107,13 @@ fn with_rtx(mime_type: &str, payload_type: PayloadType, rtx: PayloadType) -> Vec
         feedback("nack", "pli"),
         feedback("ccm", "fir"),
     ];
-    vec![
+    [
         RTCRtpCodecParameters {
-            rtp_codec: codec(mime_type, String::new(), repair),
+            rtp_codec: codec(mime_type, fmtp.to_owned(), repair),
             payload_type,
         },
         RTCRtpCodecParameters {
-            rtp_codec: codec(RTX_MIME, format!("apt={payload_type}"), Vec::new()),
+            rtp_codec: codec(RTX_MIME.to_owned(), format!("apt={payload_type}"), Vec::new()),
             payload_type: rtx,
         },
     ]
@@ -114,14 +129,25 @@ pub(crate) fn codec_of(mime_type: &str) -> Option<Codec> {
     let (kind, name) = mime_type.split_once('/')?;
     if kind.eq_ignore_ascii_case("audio") {
         name.parse().ok().map(Codec::Audio)
-    } else if mime_type.eq_ignore_ascii_case("video/vp8") {
-        Some(Codec::Video(VideoCodec::Vp8))
+    } else if kind.eq_ignore_ascii_case("video") {
+        name.parse().ok().map(Codec::Video)
     } else {
         None
     }
 }
 
 impl Codec {
+    /// The codec as the library names it in a track.
+    pub(crate) fn to_library(self) -> RTCRtpCodec {
+        match self {
+            Codec::Audio(codec) => audio_parameters(codec).rtp_codec,
+            Codec::Video(codec) => {
+                let [picture, _] = video_parameters(codec);
+                picture.rtp_codec
+            }
+        }
+    }
+
     pub(crate) fn kind(self) -> MediaKind {
         match self {
             Codec::Audio(_) => MediaKind::Audio,

@@ -1,6 +1,7 @@
 //! What a peer connection is made from.
 
-pub use ahoy_media::codec::SoundCodec as AudioCodec;
+use ahoy_call::Direction;
+pub use ahoy_media::codec::{PictureCodec as VideoCodec, SoundCodec as AudioCodec};
 use ahoy_media::units::Bitrate;
 use std::fmt;
 
@@ -72,18 +73,13 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// Picture codecs that can be negotiated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum VideoCodec {
-    /// RFC 7741: 90 kHz clock.
-    Vp8,
-}
-
-/// What an offer carries; the direction is always both ways.
+/// What an offer carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OfferMedia {
     pub audio: bool,
     pub video: bool,
+    /// Which way both go.
+    pub direction: Direction,
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! How the library is set up: codecs, timers, sockets and the chain of interceptors.
 
-use crate::codec::{audio_parameters, clock_rates, event_parameters};
+use crate::codec::{audio_parameters, clock_rates, event_parameters, video_parameters};
 use crate::config::{IceServer, PeerConfig};
 use crate::error::PeerError;
 use crate::estimator::PublishedEstimator;
 use crate::ledger::Ledger;
 use crate::media_tap::{MediaTap, Sinks};
 use crate::outlet::Outlet;
+use crate::repairs::Repairs;
 use crate::rtx::RtxUnpacker;
 use crate::streams::LocalStreams;
 use crate::turn_stream::TurnStreams;
@@ -87,6 +88,7 @@ pub(crate) struct Taps {
     pub(crate) ledger: Arc<Mutex<Ledger>>,
     pub(crate) outlet: Arc<Outlet>,
     pub(crate) sinks: Arc<Mutex<Sinks>>,
+    pub(crate) repairs: Arc<Repairs>,
     #[cfg(test)]
     pub(crate) workarounds: Workarounds,
 }
@@ -110,7 +112,7 @@ pub(crate) fn media(
             .map_err(failed)?;
     }
     for codec in &config.video_codecs {
-        for parameters in codec.parameters() {
+        for parameters in video_parameters(*codec) {
             engine
                 .register_codec(parameters, RtpCodecKind::Video)
                 .map_err(failed)?;
@@ -133,7 +135,12 @@ fn with_our_interceptors(
     let (start, min, max) = (config.start_bitrate, config.min_bitrate, config.max_bitrate);
     let estimator = PublishedEstimator::new(start, min, max, taps.outlet.clone());
     let nacks = NackGeneratorBuilder::new().with_interval(NACK_INTERVAL);
-    let wire = WireTap::new(taps.ledger.clone(), taps.outlet.clone(), streams.video_rtx);
+    let wire = WireTap::new(
+        taps.ledger.clone(),
+        taps.outlet.clone(),
+        taps.repairs.clone(),
+        streams.video_rtx,
+    );
     let media = MediaTap::new(
         taps.ledger.clone(),
         taps.outlet.clone(),
@@ -159,7 +166,7 @@ fn with_our_interceptors(
         return registry.with(Slot::NackGenerator, nacks.build());
     }
     registry
-        .with(Slot::from(RTX_UNPACKER), RtxUnpacker::default())
+        .with(Slot::from(RTX_UNPACKER), RtxUnpacker::new(taps.repairs.clone()))
         .with(
             Slot::NackGenerator,
             nacks.with_max_nacks_per_packet(NACKS_PER_PACKET).build(),

@@ -66,5 +66,8 @@ pub struct RemoteTrack {
     pub codec: Codec,
 }
 
-/// Takes received packets, on a task of the peer connection: it copies or queues and never blocks.
+/// Takes received packets of pictures with their codec, as [`PacketSink`] does those of sound.
+pub type PictureSink = Box<dyn FnMut(VideoCodec, ReceivedPacket) + Send>;
+
+/// Takes received packets of sound, on a task of the peer connection: it copies or queues and never blocks.
 pub type PacketSink = Box<dyn FnMut(ReceivedPacket) + Send>;

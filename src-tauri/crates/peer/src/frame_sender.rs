@@ -1,6 +1,6 @@
 //! The way of encoded frames from a media thread into the connection.
 
-use crate::config::AudioCodec;
+use crate::config::{AudioCodec, VideoCodec};
 use crate::digits::{DigitSender, Digits, DigitsRefused, EventPacket};
 use crate::event::Codec;
 use ahoy_media::packet::EncodedFrame;
@@ -47,6 +47,22 @@ impl FrameSender {
     /// Whether a frame sent next would be taken; a pipeline asks before it encodes.
     pub fn ready(&self) -> bool {
         self.gate.is_open() && !self.tx.is_closed() && self.tx.capacity() > 0
+    }
+
+    /// The codec in which a picture sent next would be taken; `None` when none would. A pipeline asks before it encodes.
+    pub fn picture_codec(&self) -> Option<VideoCodec> {
+        match self.gate.negotiated() {
+            Some((Codec::Video(codec), _)) if self.ready() => Some(codec),
+            Some(_) | None => None,
+        }
+    }
+
+    /// As [`Self::try_send`], for a picture of this codec: `false` also when another has been agreed on meanwhile.
+    pub fn try_send_picture(&self, codec: VideoCodec, frame: EncodedFrame) -> bool {
+        self.gate
+            .negotiated()
+            .is_some_and(|(agreed, _)| agreed == Codec::Video(codec))
+            && self.try_send(frame)
     }
 
     /// Frames refused because the queue was full.

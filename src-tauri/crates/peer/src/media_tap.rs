@@ -4,9 +4,9 @@
 //! every renegotiation. Runs on the connection's driver task, so a sink must not block.
 
 use crate::codec::{audio_clock_rate, codec_of, is_events};
-use crate::config::AudioCodec;
+use crate::config::{AudioCodec, VideoCodec};
 use crate::digits::DigitReceiver;
-use crate::event::{Codec, MediaKind, PacketSink, PeerEvent, RemoteTrack};
+use crate::event::{Codec, MediaKind, PacketSink, PeerEvent, PictureSink, RemoteTrack};
 use crate::interceptor::Passage;
 use crate::ledger::{Ledger, Received};
 use crate::outlet::Outlet;
@@ -25,25 +25,33 @@ use std::time::Instant;
 #[derive(Default)]
 pub(crate) struct Sinks {
     audio: Option<PacketSink>,
-    video: Option<PacketSink>,
+    video: Option<PictureSink>,
     /// What each payload type of sound is; empty before the first negotiation.
     audio_codecs: Vec<(u8, AudioCodec)>,
+    /// What each payload type of pictures is; empty before the first negotiation.
+    video_codecs: Vec<(u8, VideoCodec)>,
     /// The payload types of digits.
     events: Vec<u8>,
 }
 
 impl Sinks {
-    pub(crate) fn set(&mut self, kind: MediaKind, sink: PacketSink) {
-        *self.of(kind) = Some(sink);
+    pub(crate) fn set_audio(&mut self, sink: PacketSink) {
+        self.audio = Some(sink);
     }
 
-    /// What the payload types of sound and of digits are from here on.
+    pub(crate) fn set_video(&mut self, sink: PictureSink) {
+        self.video = Some(sink);
+    }
+
+    /// What the payload types of sound, of pictures and of digits are from here on.
     pub(crate) fn set_payload_types(
         &mut self,
-        codecs: &[(u8, AudioCodec)],
+        audio: &[(u8, AudioCodec)],
+        video: &[(u8, VideoCodec)],
         events: impl Iterator<Item = u8>,
     ) {
-        self.audio_codecs = codecs.to_vec();
+        self.audio_codecs = audio.to_vec();
+        self.video_codecs = video.to_vec();
         self.events = events.collect();
     }
 
@@ -52,15 +60,18 @@ impl Sinks {
         codecs.find_map(|&(number, codec)| (number == payload_type).then_some(codec))
     }
 
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+    /// `bound` is what the stream was bound with, which counts while nothing is negotiated.
+    fn video_codec(&self, payload_type: u8, bound: Option<Codec>) -> Option<VideoCodec> {
+        let mut codecs = self.video_codecs.iter();
+        let known = codecs.find_map(|&(number, codec)| (number == payload_type).then_some(codec));
+        match bound {
+            Some(Codec::Video(bound)) if self.video_codecs.is_empty() => Some(bound),
+            _ => known,
+        }
     }
 
-    fn of(&mut self, kind: MediaKind) -> &mut Option<PacketSink> {
-        match kind {
-            MediaKind::Audio => &mut self.audio,
-            MediaKind::Video => &mut self.video,
-        }
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
     }
 }
 
@@ -156,16 +167,28 @@ impl MediaTap {
         if packet.payload.is_empty() {
             return;
         }
-        if let Some(sink) = sinks.of(kind) {
-            sink(ReceivedPacket {
-                payload: packet.payload,
-                sequence: received.sequence,
-                rtp_time: received.rtp_time,
-                marker: packet.header.marker,
-                ssrc: packet.header.ssrc,
-                codec,
-                arrived_at: now,
-            });
+        let received = ReceivedPacket {
+            payload: packet.payload,
+            sequence: received.sequence,
+            rtp_time: received.rtp_time,
+            marker: packet.header.marker,
+            ssrc: packet.header.ssrc,
+            codec,
+            arrived_at: now,
+        };
+        match kind {
+            MediaKind::Audio => {
+                if let Some(sink) = &mut sinks.audio {
+                    sink(received);
+                }
+            }
+            MediaKind::Video => {
+                let bound = self.streams.get(&received.ssrc).copied();
+                let codec = sinks.video_codec(payload_type, bound);
+                if let (Some(sink), Some(codec)) = (&mut sinks.video, codec) {
+                    sink(codec, received);
+                }
+            }
         }
     }
 

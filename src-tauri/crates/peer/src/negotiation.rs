@@ -5,7 +5,7 @@
 
 use crate::channel;
 use crate::codec::{audio_clock_rate, codec_of};
-use crate::config::{AudioCodec, OfferMedia};
+use crate::config::{AudioCodec, OfferMedia, VideoCodec};
 #[cfg(test)]
 use crate::engine::Workarounds;
 use crate::error::PeerError;
@@ -14,9 +14,12 @@ use crate::frame_sender::FrameSender;
 use crate::handler::Handler;
 use crate::held_candidates::HeldCandidates;
 use crate::sdp::{self, Section, Setup};
+use crate::streams::LocalStreams;
+use crate::track_out::TrackSlot;
 use ahoy_call::{Candidate, Direction};
 use futures_util::FutureExt;
 use rtc::peer_connection::configuration::RTCOfferOptions;
+use rtc::rtp_transceiver::rtp_sender::RTCRtpCodec;
 use rtc::shared::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -25,12 +28,31 @@ use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDes
 use webrtc::rtp_transceiver::{RTCRtpTransceiverDirection, RtpSender, RtpTransceiver};
 
 /// One track of this side: given to the library when the media is first wanted.
-struct LocalMedia {
+pub(crate) struct LocalMedia {
     kind: MediaKind,
-    track: Arc<TrackLocalStaticRTP>,
+    /// In order of preference.
+    codecs: Vec<RTCRtpCodec>,
+    track: TrackSlot,
     sender: Option<Arc<dyn RtpSender>>,
     /// Where the library keeps its direction.
     transceiver: Option<Arc<dyn RtpTransceiver>>,
+}
+
+impl LocalMedia {
+    pub(crate) fn new(kind: MediaKind, codecs: Vec<RTCRtpCodec>) -> Self {
+        Self {
+            kind,
+            codecs,
+            track: TrackSlot::default(),
+            sender: None,
+            transceiver: None,
+        }
+    }
+
+    /// Where the track will be.
+    pub(crate) fn track(&self) -> TrackSlot {
+        Arc::clone(&self.track)
+    }
 }
 
 /// A re-offer that waits for its answer. Nothing of it is applied before: the old path and media go on, and one that is
@@ -40,6 +62,7 @@ struct Proposal {
 }
 
 pub(crate) struct Negotiation {
+    streams: LocalStreams,
     media: Vec<LocalMedia>,
     candidates: HeldCandidates,
     /// The DTLS role of this side, once both sides know it; it stays for the life of the connection (RFC 8842 §5.5).
@@ -50,6 +73,11 @@ pub(crate) struct Negotiation {
     /// Payload types of sound, as each side numbers what it receives.
     local_audio: Vec<(u8, AudioCodec)>,
     remote_audio: Vec<(u8, AudioCodec)>,
+    /// Payload types of pictures, likewise, and of what repairs them.
+    local_video: Vec<(u8, VideoCodec)>,
+    remote_video: Vec<(u8, VideoCodec)>,
+    local_repairs: Vec<(u8, u8)>,
+    remote_repairs: Vec<(u8, u8)>,
     /// Payload types of digits with their clocks, as each side numbers what it receives.
     local_events: Vec<(u8, u32)>,
     remote_events: Vec<(u8, u32)>,
@@ -59,23 +87,10 @@ pub(crate) struct Negotiation {
 }
 
 impl Negotiation {
-    pub(crate) fn new(
-        audio: Option<Arc<TrackLocalStaticRTP>>,
-        video: Option<Arc<TrackLocalStaticRTP>>,
-    ) -> Self {
-        let media = [(MediaKind::Audio, audio), (MediaKind::Video, video)]
-            .into_iter()
-            .filter_map(|(kind, track)| {
-                track.map(|track| LocalMedia {
-                    kind,
-                    track,
-                    sender: None,
-                    transceiver: None,
-                })
-            })
-            .collect();
+    pub(crate) fn new(streams: LocalStreams, audio: Option<LocalMedia>, video: Option<LocalMedia>) -> Self {
         Self {
-            media,
+            streams,
+            media: audio.into_iter().chain(video).collect(),
             candidates: HeldCandidates::default(),
             role: None,
             described: false,
@@ -83,6 +98,10 @@ impl Negotiation {
             remote: Vec::new(),
             local_audio: Vec::new(),
             remote_audio: Vec::new(),
+            local_video: Vec::new(),
+            remote_video: Vec::new(),
+            local_repairs: Vec::new(),
+            remote_repairs: Vec::new(),
             local_events: Vec::new(),
             remote_events: Vec::new(),
             proposal: None,
@@ -103,12 +122,17 @@ impl Negotiation {
         media: OfferMedia,
     ) -> Result<String, PeerError> {
         if media.audio {
-            self.add_track(connection, MediaKind::Audio).await?;
+            self.add_track(connection, MediaKind::Audio, None).await?;
         }
         if media.video {
-            self.add_track(connection, MediaKind::Video).await?;
+            self.add_track(connection, MediaKind::Video, None).await?;
         }
         let failed = |error: Error| PeerError::failed("make an offer", error);
+        if media.direction != Direction::SendRecv {
+            for kind in [MediaKind::Audio, MediaKind::Video] {
+                self.direct(kind, media.direction).await.map_err(failed)?;
+            }
+        }
         let channel = connection
             .create_data_channel(channel::LABEL, None)
             .await
@@ -131,7 +155,7 @@ impl Negotiation {
             return Err(PeerError::failed("make a re-offer", "there was no first offer"));
         }
         if video != Direction::Inactive {
-            self.add_track(connection, MediaKind::Video).await?;
+            self.add_track(connection, MediaKind::Video, None).await?;
         }
         self.direct(MediaKind::Video, video).await.map_err(failed)?;
         let options = restart.then_some(RTCOfferOptions { ice_restart: true });
@@ -153,13 +177,17 @@ impl Negotiation {
         send_video: bool,
     ) -> Result<String, PeerError> {
         let offered = read_sections(offer_sdp)?;
+        let offered_pictures: Vec<VideoCodec> = sdp::video_codecs(offer_sdp)
+            .into_iter()
+            .map(|(_, codec)| codec)
+            .collect();
         self.proposal = None;
         let description = RTCSessionDescription::offer(sdp::with_living_sections(offer_sdp))
             .map_err(PeerError::bad_description)?;
         apply_remote(connection, description).await?;
         for (kind, sends) in [(MediaKind::Audio, true), (MediaKind::Video, send_video)] {
             if let Some(section) = sdp::live(&offered, kind) {
-                self.add_track(connection, kind).await?;
+                self.add_track(connection, kind, Some(&offered_pictures)).await?;
                 let sends = sends && section.direction.receives();
                 self.direct(kind, Direction::of(sends, section.direction.sends()))
                     .await
@@ -173,6 +201,7 @@ impl Negotiation {
             error => PeerError::failed("make an answer", error),
         };
         let answer = connection.create_answer(None).await.map_err(failed)?;
+        self.lead_with_agreed(&answer.sdp).await;
         let sdp = self
             .describe_locally(connection, handler, answer)
             .await
@@ -183,9 +212,12 @@ impl Negotiation {
             return Err(PeerError::NoCommonCodec);
         }
         let sdp = sdp::with_private_relays(&sdp);
+        // An offer that leaves no choice decides (RFC 4145 §4.1); the library takes the right role then and names its usual
+        // one all the same.
+        let decided = sdp::setup(offer_sdp).map(Setup::opposite);
         let role = *self
             .role
-            .get_or_insert(sdp::setup(&sdp).unwrap_or(Setup::Passive));
+            .get_or_insert(decided.or_else(|| sdp::setup(&sdp)).unwrap_or(Setup::Passive));
         if !self.keeps_dtls_role() {
             return Ok(sdp);
         }
@@ -206,6 +238,7 @@ impl Negotiation {
                 .await
                 .map_err(|error| PeerError::failed("apply its own re-offer", error))?;
         }
+        self.lead_with_agreed(answer_sdp).await;
         apply_remote(connection, description).await?;
         // Without a word the answerer is the client (RFC 8842 §5.3 leaves it to `actpass` offers; RFC 4145 §4.1).
         let theirs = sdp::setup(answer_sdp).unwrap_or(Setup::Active);
@@ -250,12 +283,24 @@ impl Negotiation {
         }
         let local = self.media.iter().find(|local| local.kind == kind)?;
         let parameters = local.sender.as_ref()?.get_parameters().await.ok()?;
-        let mut ours = parameters.rtp_parameters.codecs.iter().filter_map(|codec| {
+        let ours = parameters.rtp_parameters.codecs.iter().filter_map(|codec| {
             let ours = codec_of(&codec.rtp_codec.mime_type)?;
             (ours.kind() == kind).then_some((ours, codec.payload_type))
         });
         match kind {
-            MediaKind::Video => ours.next(),
+            // Likewise below; one codec may be there under several numbers, of which not all are agreed on.
+            MediaKind::Video => {
+                let ours: Vec<(Codec, u8)> = ours.collect();
+                let theirs = || {
+                    self.remote_video
+                        .iter()
+                        .map(|&(number, codec)| (Codec::Video(codec), number))
+                };
+                let same_codec = |theirs: (Codec, u8)| ours.iter().copied().find(|ours| ours.0 == theirs.0);
+                theirs()
+                    .find(|theirs| ours.contains(theirs))
+                    .or_else(|| theirs().find_map(same_codec))
+            }
             // The other side's order and numbers count (RFC 3264 §6.1 and §7); the library keeps its own.
             MediaKind::Audio => {
                 let ours: Vec<Codec> = ours.map(|(codec, _)| codec).collect();
@@ -271,6 +316,22 @@ impl Negotiation {
     /// What the other side may send as sound, by payload type.
     pub(crate) fn audio_payload_types(&self) -> &[(u8, AudioCodec)] {
         &self.local_audio
+    }
+
+    /// What the other side may send as pictures, by payload type.
+    pub(crate) fn video_payload_types(&self) -> &[(u8, VideoCodec)] {
+        &self.local_video
+    }
+
+    /// What the other side may repair pictures with, each with what it repairs.
+    pub(crate) fn repairs_received(&self) -> &[(u8, u8)] {
+        &self.local_repairs
+    }
+
+    /// What pictures that are sent with this payload type are repaired with.
+    pub(crate) fn repair_of(&self, payload_type: u8) -> Option<u8> {
+        let mut repairs = self.remote_repairs.iter();
+        repairs.find_map(|&(repairing, repaired)| (repaired == payload_type).then_some(repairing))
     }
 
     /// What the other side may send as digits, by payload type.
@@ -302,18 +363,41 @@ impl Negotiation {
         let taken = |sections: &[Section], kind| sdp::live(sections, kind).is_some();
         // The library is content with digits in common.
         let voice = |codec: &(u8, AudioCodec)| self.remote_audio.iter().any(|theirs| theirs.1 == codec.1);
+        let picture = |codec: &(u8, VideoCodec)| self.remote_video.iter().any(|theirs| theirs.1 == codec.1);
         [MediaKind::Audio, MediaKind::Video]
             .into_iter()
             .filter(move |&kind| taken(&self.local, kind) && taken(&self.remote, kind))
-            .filter(move |&kind| kind == MediaKind::Video || self.local_audio.iter().any(voice))
+            .filter(move |&kind| match kind {
+                MediaKind::Audio => self.local_audio.iter().any(voice),
+                MediaKind::Video => self.local_video.iter().any(picture),
+            })
     }
 
-    async fn add_track(&mut self, connection: &dyn PeerConnection, kind: MediaKind) -> Result<(), PeerError> {
+    /// Gives the library the track of a kind. Once an offer is applied it takes no picture codec that is not offered.
+    async fn add_track(
+        &mut self,
+        connection: &dyn PeerConnection,
+        kind: MediaKind,
+        offered_pictures: Option<&[VideoCodec]>,
+    ) -> Result<(), PeerError> {
         let Some(local) = self.media.iter_mut().find(|local| local.kind == kind) else {
             return Ok(());
         };
         if local.sender.is_none() {
-            let track = Arc::clone(&local.track);
+            let mut codecs = local.codecs.clone();
+            if let Some(offered) = offered_pictures.filter(|_| kind == MediaKind::Video) {
+                codecs.retain(|codec| {
+                    let picture = codec_of(&codec.mime_type);
+                    offered
+                        .iter()
+                        .any(|offered| picture == Some(Codec::Video(*offered)))
+                });
+                if codecs.is_empty() {
+                    return Ok(());
+                }
+            }
+            let new_track = || Arc::new(TrackLocalStaticRTP::new(self.streams.track(kind, codecs)));
+            let track = Arc::clone(local.track.get_or_init(new_track));
             match connection.add_track(track).await {
                 Ok(sender) => {
                     local.transceiver = transceiver_of(connection, &sender).await;
@@ -325,6 +409,31 @@ impl Negotiation {
             }
         }
         Ok(())
+    }
+
+    /// Names the codec that an answer prefers first in each track. The library serves a stream (reports, repairs,
+    /// feedback) only when the first codec of its track was agreed on, and looks once, when it applies the answer.
+    async fn lead_with_agreed(&self, answer_sdp: &str) {
+        let audio = sdp::audio_codecs(answer_sdp)
+            .into_iter()
+            .map(|(_, codec)| Codec::Audio(codec));
+        let video = sdp::video_codecs(answer_sdp)
+            .into_iter()
+            .map(|(_, codec)| Codec::Video(codec));
+        let agreed: Vec<Codec> = audio.chain(video).collect();
+        for local in &self.media {
+            let first = agreed.iter().find(|codec| codec.kind() == local.kind);
+            let (Some(codec), Some(sender)) = (first, &local.sender) else {
+                continue;
+            };
+            let track = self.streams.track(local.kind, vec![codec.to_library()]);
+            let replaced = sender
+                .replace_track(Arc::new(TrackLocalStaticRTP::new(track)))
+                .await;
+            if let Err(error) = replaced {
+                tracing::warn!(%error, kind = ?local.kind, "the agreed codec could not be named");
+            }
+        }
     }
 
     /// Sets what the next description says of a kind; nothing if there is none of it.
@@ -355,6 +464,8 @@ impl Negotiation {
         self.local = sdp::sections(&sdp);
         self.local_audio = sdp::audio_codecs(&sdp);
         self.local_events = sdp::telephone_events(&sdp);
+        self.local_video = sdp::video_codecs(&sdp);
+        self.local_repairs = sdp::repairs(&sdp);
         connection.set_local_description(description).await?;
         if !self.described {
             return Ok(sdp);
@@ -368,6 +479,8 @@ impl Negotiation {
         self.described = true;
         self.remote_audio = sdp::audio_codecs(remote_sdp);
         self.remote_events = sdp::telephone_events(remote_sdp);
+        self.remote_video = sdp::video_codecs(remote_sdp);
+        self.remote_repairs = sdp::repairs(remote_sdp);
         for candidate in self.candidates.handle_description(sdp::ice_ufrag(remote_sdp)) {
             apply_candidate(connection, candidate).await;
         }

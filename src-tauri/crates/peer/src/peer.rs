@@ -7,15 +7,16 @@ use crate::digits::{Digits, DigitsRefused};
 use crate::engine::{self, Taps};
 use crate::error::PeerError;
 use crate::event::Codec;
-use crate::event::{MediaKind, PacketSink, PeerEvent, TransportState};
+use crate::event::{MediaKind, PacketSink, PeerEvent, PictureSink, TransportState};
 use crate::frame_sender::FrameSender;
 use crate::handler::{Handler, SharedHandler};
 use crate::interfaces::Interfaces;
 use crate::ledger::Ledger;
 use crate::media_tap::Sinks;
-use crate::negotiation::Negotiation;
+use crate::negotiation::{LocalMedia, Negotiation};
 use crate::outlet::{self, Outlet};
 use crate::rehearsal::Rehearsal;
+use crate::repairs::Repairs;
 use crate::sockets::CountedRuntime;
 use crate::stats::PeerStats;
 use crate::streams::{LocalStreams, track_codecs};
@@ -30,7 +31,6 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::{PeerConnection, PeerConnectionBuilder};
 use webrtc::runtime::{Runtime, TokioRuntime};
 
@@ -51,6 +51,7 @@ struct Inner {
     handler: Arc<Handler>,
     ledger: Arc<Mutex<Ledger>>,
     sinks: Arc<Mutex<Sinks>>,
+    repairs: Arc<Repairs>,
     outlet: Arc<Outlet>,
     negotiation: tokio::sync::Mutex<Negotiation>,
     audio_out: FrameSender,
@@ -90,6 +91,7 @@ impl Peer {
             ledger: Arc::new(Mutex::new(Ledger::new(streams.audio, streams.video))),
             outlet: Arc::new(outlet),
             sinks: Arc::default(),
+            repairs: Arc::default(),
             #[cfg(test)]
             workarounds: setup.workarounds,
         };
@@ -128,33 +130,34 @@ impl Peer {
             .await
             .map_err(|error| PeerError::failed("open its sockets", error))?;
 
-        let track_of = |kind| {
+        let media_of = |kind| {
             let codecs = track_codecs(kind, &config.audio_codecs, &config.video_codecs);
-            (!codecs.is_empty()).then(|| Arc::new(TrackLocalStaticRTP::new(streams.track(kind, codecs))))
+            (!codecs.is_empty()).then(|| LocalMedia::new(kind, codecs))
         };
-        let (audio, video) = (track_of(MediaKind::Audio), track_of(MediaKind::Video));
-        let track_out = |track: &Arc<TrackLocalStaticRTP>, sender: &FrameSender, ssrc| {
+        let (audio, video) = (media_of(MediaKind::Audio), media_of(MediaKind::Video));
+        let track_out = |media: &LocalMedia, sender: &FrameSender, ssrc| {
             let packetizer = Packetizer::new(ssrc, streams.first_sequence);
             #[cfg(test)]
             let packetizer = packetizer.with_fresh_headers(setup.workarounds.fresh_headers);
             TrackOut {
-                track: Arc::clone(track),
+                track: media.track(),
                 gate: Arc::clone(sender.gate()),
                 outlet: taps.outlet.clone(),
                 packetizer,
             }
         };
         let mut senders = Vec::new();
-        if let Some(track) = &audio {
-            let out = track_out(track, &audio_out, streams.audio);
+        if let Some(media) = &audio {
+            let out = track_out(media, &audio_out, streams.audio);
             senders.push(tokio::spawn(out.send_unpaced(audio_frames)));
         }
-        if let Some(track) = &video {
-            let out = track_out(track, &video_out, streams.video);
+        if let Some(media) = &video {
+            let out = track_out(media, &video_out, streams.video);
             senders.push(tokio::spawn(out.send_paced(video_frames)));
         }
         let carrier = tokio::spawn(outlet::carry(taps.outlet.clone(), queue, events));
-        let negotiation = Negotiation::new(audio, video);
+        let feedback_ssrc = streams.video;
+        let negotiation = Negotiation::new(streams, audio, video);
         #[cfg(test)]
         let negotiation = negotiation.with_workarounds(setup.workarounds);
         let inner = Inner {
@@ -162,6 +165,7 @@ impl Peer {
             handler,
             ledger: taps.ledger,
             sinks: taps.sinks,
+            repairs: taps.repairs,
             outlet: taps.outlet,
             negotiation: tokio::sync::Mutex::new(negotiation),
             audio_out,
@@ -171,7 +175,7 @@ impl Peer {
             rehearsal,
             senders,
             carrier: Mutex::new(Some(carrier)),
-            feedback_ssrc: streams.video,
+            feedback_ssrc,
             interfaces,
             relay_only: config.relay_only,
         };
@@ -298,11 +302,19 @@ impl Peer {
         Ok(())
     }
 
-    /// Sets where received packets of a kind go; the sink before it is dropped. A sink must not call the peer.
-    pub fn set_receiver(&self, kind: MediaKind, sink: PacketSink) {
+    /// Sets where received packets of sound go; the sink before it is dropped. A sink must not call the peer.
+    pub fn set_audio_receiver(&self, sink: PacketSink) {
         if self.open().is_ok() {
             let mut sinks = self.inner.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-            sinks.set(kind, sink);
+            sinks.set_audio(sink);
+        }
+    }
+
+    /// Sets where received packets of pictures go; the sink before it is dropped. A sink must not call the peer.
+    pub fn set_video_receiver(&self, sink: PictureSink) {
+        if self.open().is_ok() {
+            let mut sinks = self.inner.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+            sinks.set_video(sink);
         }
     }
 
@@ -400,10 +412,18 @@ impl Inner {
         self.sinks
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .set_payload_types(negotiation.audio_payload_types(), negotiation.events_received());
+            .set_payload_types(
+                negotiation.audio_payload_types(),
+                negotiation.video_payload_types(),
+                negotiation.events_received(),
+            );
+        self.repairs.set_received(negotiation.repairs_received());
         negotiation
             .open_gates(&*self.connection, &self.audio_out, &self.video_out)
             .await;
+        let pictures = self.video_out.gate().negotiated();
+        let repairing = pictures.and_then(|(_, payload_type)| negotiation.repair_of(payload_type));
+        self.repairs.set_sent(repairing);
         if let Some((Codec::Audio(codec), _)) = self.audio_out.gate().negotiated() {
             let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
             ledger.set_audio_clock(audio_clock_rate(codec));

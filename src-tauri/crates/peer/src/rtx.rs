@@ -4,11 +4,13 @@
 //! asks for it again until the packet leaves its log. Runs on the connection's driver task.
 
 use crate::interceptor::Passage;
+use crate::repairs::Repairs;
 use ahoy_media::units::SequenceNumber;
 use rtc::interceptor::{Attribute, Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Bytes of the original sequence number in front of an RTX payload (RFC 4588 §4).
@@ -18,17 +20,26 @@ const ORIGINAL_SEQUENCE: usize = 2;
 #[derive(Debug, Clone, Copy)]
 struct Repaired {
     ssrc: u32,
+    /// Of the codec that the library bound the stream with.
     payload_type: u8,
 }
 
-#[derive(Default)]
 pub(crate) struct RtxUnpacker {
     /// By SSRC of the RTX stream.
     streams: HashMap<u32, Repaired>,
+    repairs: Arc<Repairs>,
     passage: Passage,
 }
 
 impl RtxUnpacker {
+    pub(crate) fn new(repairs: Arc<Repairs>) -> Self {
+        Self {
+            streams: HashMap::new(),
+            repairs,
+            passage: Passage::default(),
+        }
+    }
+
     fn unpack(&self, message: &mut TaggedPacket) {
         let Packet::Rtp(packet) = &mut message.message.packet else {
             return;
@@ -43,7 +54,10 @@ impl RtxUnpacker {
         let sequence = SequenceNumber::new(u16::from_be_bytes([packet.payload[0], packet.payload[1]]));
         packet.header.sequence_number = sequence.as_u16();
         packet.header.ssrc = repaired.ssrc;
-        packet.header.payload_type = repaired.payload_type;
+        packet.header.payload_type = self
+            .repairs
+            .repaired_by(packet.header.payload_type)
+            .unwrap_or(repaired.payload_type);
         packet.payload = packet.payload.slice(ORIGINAL_SEQUENCE..);
         message.message.add(Attribute::Retransmission);
     }

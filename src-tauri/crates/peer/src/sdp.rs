@@ -1,7 +1,7 @@
 //! The little this crate reads and changes in descriptions itself (RFC 8866 lines). Pure; the library does the rest.
 
 use crate::codec::EVENTS;
-use crate::config::AudioCodec;
+use crate::config::{AudioCodec, VideoCodec};
 use crate::event::MediaKind;
 use ahoy_call::Direction;
 
@@ -92,39 +92,115 @@ pub(crate) fn audio_codecs(sdp: &str) -> Vec<(u8, AudioCodec)> {
         Some(map) => Some((number, encoding_name(map).parse().ok()?)),
         None => Some((number, static_codec(number)?)),
     };
-    audio_types(sdp).into_iter().filter_map(codec).collect()
+    let types = payload_types(sdp, MediaKind::Audio).into_iter();
+    types
+        .filter_map(|known| codec((known.number, known.map)))
+        .collect()
+}
+
+/// The payload types of the first picture section in its order of preference, those of our codecs: VP9 of profile 0, H.264
+/// of a baseline profile in packetization mode 1.
+pub(crate) fn video_codecs(sdp: &str) -> Vec<(u8, VideoCodec)> {
+    let codec = |known: PayloadType<'_>| {
+        let codec = encoding_name(known.map?).parse().ok()?;
+        let ours = match codec {
+            VideoCodec::Vp8 => true,
+            VideoCodec::Vp9 => known.parameter("profile-id").unwrap_or("0") == "0",
+            VideoCodec::H264 => {
+                // Without a word it is baseline (RFC 6184 §8.1).
+                let profile = known.parameter("profile-level-id").unwrap_or("420010");
+                profile.starts_with("42") && known.parameter("packetization-mode") == Some("1")
+            }
+        };
+        ours.then_some((known.number, codec))
+    };
+    let types = payload_types(sdp, MediaKind::Video).into_iter();
+    types.filter_map(codec).collect()
+}
+
+/// The payload types of the first picture section that repair another, each with the one it repairs (RFC 4588 §8.1).
+pub(crate) fn repairs(sdp: &str) -> Vec<(u8, u8)> {
+    let repair = |known: PayloadType<'_>| {
+        let rtx = encoding_name(known.map?).eq_ignore_ascii_case("rtx");
+        let repaired = known.parameter("apt").filter(|_| rtx)?.parse().ok()?;
+        Some((known.number, repaired))
+    };
+    let types = payload_types(sdp, MediaKind::Video).into_iter();
+    types.filter_map(repair).collect()
 }
 
 /// The payload types of digits in the first sound section, with their clocks in Hz.
 pub(crate) fn telephone_events(sdp: &str) -> Vec<(u8, u32)> {
-    let event = |(number, map): (u8, Option<&str>)| {
-        let map = map.filter(|map| encoding_name(map).eq_ignore_ascii_case(EVENTS))?;
-        Some((number, map.split('/').nth(1)?.parse().ok()?))
+    let event = |known: PayloadType<'_>| {
+        let map = known
+            .map
+            .filter(|map| encoding_name(map).eq_ignore_ascii_case(EVENTS))?;
+        Some((known.number, map.split('/').nth(1)?.parse().ok()?))
     };
-    audio_types(sdp).into_iter().filter_map(event).collect()
+    let types = payload_types(sdp, MediaKind::Audio).into_iter();
+    types.filter_map(event).collect()
 }
 
 fn encoding_name(map: &str) -> &str {
     map.split('/').next().unwrap_or_default()
 }
 
-/// The payload types of the first sound section, each with what `a=rtpmap` says of it.
-fn audio_types(sdp: &str) -> Vec<(u8, Option<&str>)> {
-    let mut types: Vec<(u8, Option<&str>)> = Vec::new();
-    let mut in_audio = false;
+/// A payload type with what `a=rtpmap` and `a=fmtp` say of it.
+#[derive(Debug, Clone, Copy)]
+struct PayloadType<'a> {
+    number: u8,
+    map: Option<&'a str>,
+    format: Option<&'a str>,
+}
+
+impl<'a> PayloadType<'a> {
+    /// The value of a parameter of the format, whose name is taken in any case of letters.
+    fn parameter(&self, name: &str) -> Option<&'a str> {
+        let parameters = self
+            .format?
+            .split(';')
+            .filter_map(|parameter| parameter.split_once('='));
+        parameters
+            .map(|(key, value)| (key.trim(), value.trim()))
+            .find_map(|(key, value)| key.eq_ignore_ascii_case(name).then_some(value))
+    }
+}
+
+/// The payload types of the first section of a kind.
+fn payload_types(sdp: &str, kind: MediaKind) -> Vec<PayloadType<'_>> {
+    let name = match kind {
+        MediaKind::Audio => "audio ",
+        MediaKind::Video => "video ",
+    };
+    let mut types: Vec<PayloadType<'_>> = Vec::new();
+    let mut in_section = false;
     for line in sdp.lines().map(str::trim_end) {
         if let Some(media) = line.strip_prefix("m=") {
-            in_audio = media.starts_with("audio ") && types.is_empty();
-            if in_audio {
+            in_section = media.starts_with(name) && types.is_empty();
+            if in_section {
                 let numbers = media.split(' ').skip(3).filter_map(|word| word.parse().ok());
-                types.extend(numbers.map(|number| (number, None)));
+                types.extend(numbers.map(|number| PayloadType {
+                    number,
+                    map: None,
+                    format: None,
+                }));
             }
-        } else if in_audio
-            && let Some((number, encoding)) =
-                line.strip_prefix("a=rtpmap:").and_then(|map| map.split_once(' '))
-            && let Some(known) = types.iter_mut().find(|(known, _)| Ok(*known) == number.parse())
-        {
-            known.1 = Some(encoding);
+            continue;
+        }
+        let attribute = line.strip_prefix("a=").filter(|_| in_section);
+        let Some((attribute, about)) = attribute.and_then(|line| line.split_once(':')) else {
+            continue;
+        };
+        let Some((number, said)) = about.split_once(' ') else {
+            continue;
+        };
+        let Some(known) = types.iter_mut().find(|known| Ok(known.number) == number.parse()) else {
+            continue;
+        };
+        match attribute {
+            "rtpmap" => known.map = Some(said),
+            "fmtp" => known.format = Some(said),
+            _ => {}
         }
     }
     types
@@ -265,6 +341,28 @@ mod tests {
         assert_eq!(telephone_events(sdp), [(126, 8000)]);
         assert_eq!(audio_codecs("m=audio 9 X 300 x"), []);
         assert_eq!(audio_codecs(""), []);
+    }
+
+    #[test]
+    fn picture_codecs_keep_the_order_and_leave_out_other_profiles() {
+        let sdp = "v=0\r\nm=audio 9 X 111\r\na=rtpmap:111 VP8/90000\r\nm=video 9 UDP/TLS/RTP/SAVPF 98 99 100 102 103 \
+            104 106 96 97 108\r\na=rtpmap:98 VP9/90000\r\na=fmtp:98 profile-id=0\r\na=rtpmap:99 rtx/90000\r\n\
+            a=fmtp:99 apt=98\r\na=rtpmap:100 VP9/90000\r\na=fmtp:100 profile-id=2\r\na=rtpmap:102 H264/90000\r\n\
+            a=fmtp:102 level-asymmetry-allowed=1; packetization-mode=1; profile-level-id=42001f\r\n\
+            a=rtpmap:103 rtx/90000\r\na=fmtp:103 apt=102;rtx-time=3000\r\na=rtpmap:104 H264/90000\r\n\
+            a=fmtp:104 packetization-mode=0;profile-level-id=42e01f\r\na=rtpmap:106 H264/90000\r\n\
+            a=fmtp:106 packetization-mode=1;profile-level-id=64001f\r\na=rtpmap:96 vp8/90000\r\n\
+            a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=x\r\na=rtpmap:108 AV1/90000\r\n";
+        assert_eq!(
+            video_codecs(sdp),
+            [
+                (98, VideoCodec::Vp9),
+                (102, VideoCodec::H264),
+                (96, VideoCodec::Vp8)
+            ]
+        );
+        assert_eq!(repairs(sdp), [(99, 98), (103, 102)]);
+        assert_eq!(video_codecs("m=video 9 X 96\r\n"), []);
     }
 
     const ANSWER: &str = "v=0\r\na=inactive\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=setup:active\r\na=sendrecv\r\n\

@@ -1,6 +1,6 @@
 //! The streams this side sends, as the library wants them described.
 
-use crate::codec::{audio_parameters, clock_rates, event_parameters};
+use crate::codec::{audio_parameters, clock_rates, event_parameters, video_parameters};
 use crate::config::{AudioCodec, VideoCodec};
 use crate::error::PeerError;
 use crate::event::MediaKind;
@@ -65,16 +65,17 @@ impl LocalStreams {
 
 /// The codecs that a track of this kind names; none of a kind that this side does not speak.
 ///
-/// The library offers sound with those of the encodings alone, and reports on the stream (RFC 3550 §6.4.1) only where
-/// the first of them is the one agreed on. Pictures have one codec.
+/// The library offers those of the encodings alone, and answers NACKs and reports on the stream (RFC 3550 §6.4.1) only
+/// where the first of them is the one agreed on: negotiation sees to that.
 pub(crate) fn track_codecs(kind: MediaKind, audio: &[AudioCodec], video: &[VideoCodec]) -> Vec<RTCRtpCodec> {
-    let picture = video
-        .first()
-        .and_then(|codec| codec.parameters().into_iter().next());
+    let pictures = video.iter().map(|codec| {
+        let [picture, _] = video_parameters(*codec);
+        picture.rtp_codec
+    });
     let sounds = audio.iter().map(|codec| audio_parameters(*codec));
     let events = clock_rates(audio).into_iter().map(event_parameters);
     match kind {
         MediaKind::Audio => sounds.chain(events).map(|codec| codec.rtp_codec).collect(),
-        MediaKind::Video => picture.map(|codec| codec.rtp_codec).into_iter().collect(),
+        MediaKind::Video => pictures.collect(),
     }
 }

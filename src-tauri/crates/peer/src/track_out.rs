@@ -1,44 +1,37 @@
 //! One track this side sends: packets out of encoded frames. Runs as one task per kind on the caller's runtime.
 
-use crate::config::VideoCodec;
 use crate::digits::EventPacket;
 use crate::event::{Codec, MediaKind};
 use crate::frame_sender::Gate;
 use crate::outlet::Outlet;
 use crate::pacer::Pacer;
+use crate::payload::PicturePayloads;
 use ahoy_media::packet::EncodedFrame;
 use ahoy_media::units::RtpTime;
 use bytes::Bytes;
 use rtc::rtp::Packet;
-use rtc::rtp::codec::vp8::Vp8Payloader;
 use rtc::rtp::header::Header;
-use rtc::rtp::packetizer::Payloader;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use tokio::sync::mpsc;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 
-/// Bytes of an RTP payload: 1280 (the smallest IPv6 MTU) minus IPv6, UDP, RTP, extensions, SRTP tag, RTX and TURN.
-const PAYLOAD_MTU: usize = 1200 - 12;
-
-/// Turns frames into packets of one stream (RFC 3550 §5.1, RFC 7741 §4).
+/// Turns frames into packets of one stream (RFC 3550 §5.1).
 pub(crate) struct Packetizer {
     ssrc: u32,
     sequence: u16,
-    vp8: Vp8Payloader,
+    pictures: PicturePayloads,
     #[cfg(test)]
     damages_headers: bool,
 }
 
 impl Packetizer {
     pub(crate) fn new(ssrc: u32, first_sequence: u16) -> Self {
-        let mut vp8 = Vp8Payloader::default();
-        vp8.enable_picture_id = true;
         Self {
             ssrc,
             sequence: first_sequence,
-            vp8,
+            pictures: PicturePayloads::new(),
             #[cfg(test)]
             damages_headers: false,
         }
@@ -53,7 +46,7 @@ impl Packetizer {
     pub(crate) fn packetize(&mut self, codec: Codec, payload_type: u8, frame: &EncodedFrame) -> Vec<Packet> {
         let payloads = match codec {
             Codec::Audio(_) => vec![frame.payload.clone()],
-            Codec::Video(VideoCodec::Vp8) => self.split_vp8(&frame.payload),
+            Codec::Video(codec) => self.pictures.split(codec, &frame.payload, frame.keyframe),
         };
         let last = payloads.len().saturating_sub(1);
         payloads
@@ -78,13 +71,6 @@ impl Packetizer {
         events.iter().map(packet).collect()
     }
 
-    fn split_vp8(&mut self, payload: &Bytes) -> Vec<Bytes> {
-        self.vp8.payload(PAYLOAD_MTU, payload).unwrap_or_else(|error| {
-            tracing::debug!(%error, "a picture could not be split into packets");
-            Vec::new()
-        })
-    }
-
     /// A new header for every packet: one with leftovers of another is dropped inside the library without an error.
     fn header(&mut self, payload_type: u8, rtp_time: RtpTime, marker: bool) -> Header {
         let sequence_number = self.sequence;
@@ -105,9 +91,12 @@ impl Packetizer {
     }
 }
 
+/// Where negotiation puts the track when the media is first wanted: only then it is known which codecs may be named.
+pub(crate) type TrackSlot = Arc<OnceLock<Arc<TrackLocalStaticRTP>>>;
+
 /// A track, its queue of frames and what negotiation says of it.
 pub(crate) struct TrackOut {
-    pub(crate) track: Arc<TrackLocalStaticRTP>,
+    pub(crate) track: TrackSlot,
     pub(crate) gate: Arc<Gate>,
     pub(crate) outlet: Arc<Outlet>,
     pub(crate) packetizer: Packetizer,
@@ -152,7 +141,11 @@ impl TrackOut {
     }
 
     async fn write(&self, packet: Packet) {
-        match self.track.write_rtp(packet).await {
+        // Frames are taken only after a negotiation, which has put the track there.
+        let Some(track) = self.track.get() else {
+            return;
+        };
+        match track.write_rtp(packet).await {
             Ok(()) => self.gate.count_handed(),
             Err(error) => {
                 self.gate.count_refused();
@@ -165,6 +158,8 @@ impl TrackOut {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::VideoCodec;
+    use crate::payload::PAYLOAD_MTU;
 
     #[test]
     fn a_picture_becomes_numbered_packets_of_which_the_last_is_marked() {

@@ -7,6 +7,7 @@ use crate::event::MediaKind;
 use crate::interceptor::Passage;
 use crate::ledger::Ledger;
 use crate::outlet::Outlet;
+use crate::repairs::Repairs;
 use rtc::interceptor::{Attribute, Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::rtp::header::Header;
 use rtc::sansio::Protocol;
@@ -18,6 +19,7 @@ use std::time::Instant;
 pub(crate) struct WireTap {
     ledger: Arc<Mutex<Ledger>>,
     outlet: Arc<Outlet>,
+    repairs: Arc<Repairs>,
     /// SSRC of the RTX stream that repairs the video sent here.
     video_rtx: u32,
     passage: Passage,
@@ -28,10 +30,16 @@ pub(crate) struct WireTap {
 }
 
 impl WireTap {
-    pub(crate) fn new(ledger: Arc<Mutex<Ledger>>, outlet: Arc<Outlet>, video_rtx: u32) -> Self {
+    pub(crate) fn new(
+        ledger: Arc<Mutex<Ledger>>,
+        outlet: Arc<Outlet>,
+        repairs: Arc<Repairs>,
+        video_rtx: u32,
+    ) -> Self {
         Self {
             ledger,
             outlet,
+            repairs,
             video_rtx,
             passage: Passage::default(),
             scratch: Vec::new(),
@@ -79,7 +87,13 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for WireTap {
         self.passage.inbound.pop_front()
     }
 
-    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
+    fn handle_write(&mut self, mut message: TaggedPacket) -> Result<(), Error> {
+        if let Packet::Rtp(packet) = &mut message.message.packet
+            && packet.header.ssrc == self.video_rtx
+            && let Some(payload_type) = self.repairs.sent()
+        {
+            packet.header.payload_type = payload_type;
+        }
         match &message.message.packet {
             Packet::Rtp(packet) => {
                 let well_formed = self.is_well_formed(&packet.header);

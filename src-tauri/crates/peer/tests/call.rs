@@ -4,7 +4,7 @@ mod support;
 
 use ahoy_call::Direction;
 use ahoy_peer::{
-    AudioCodec, Codec, MediaKind, PeerError, PeerEvent, RemoteTrack, TransportState, VideoCodec,
+    AudioCodec, Codec, MediaKind, OfferMedia, PeerError, PeerEvent, RemoteTrack, TransportState, VideoCodec,
 };
 use std::time::Duration;
 use support::{
@@ -285,4 +285,43 @@ async fn bad_candidates_do_not_keep_a_call_from_connecting() {
     join(&mut a, &mut b);
     a.connected().await;
     b.connected().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_that_is_active_is_answered_passive_and_connects() {
+    let (mut a, mut b) = (Party::new().await, Party::new().await);
+    join(&mut a, &mut b);
+    let offer = a.peer.create_offer(AUDIO).await.expect("an offer");
+    assert!(offer.contains("a=setup:actpass"));
+    let active = offer.replace("a=setup:actpass", "a=setup:active");
+    let answer = b.peer.create_answer(&active, true).await.expect("an answer");
+    assert!(
+        answer.contains("a=setup:passive") && !answer.contains("a=setup:active"),
+        "{answer}"
+    );
+    a.peer.set_answer(&answer).await.expect("the answer fits");
+    a.connected().await;
+    b.connected().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn media_that_is_offered_one_way_goes_one_way() {
+    for (offered, answered) in [
+        (Direction::RecvOnly, Direction::SendOnly),
+        (Direction::SendOnly, Direction::RecvOnly),
+    ] {
+        let (mut a, mut b) = (Party::new().await, Party::new().await);
+        let media = OfferMedia {
+            direction: offered,
+            ..AUDIO_VIDEO
+        };
+        connect(&mut a, &mut b, media).await;
+        assert_eq!(a.peer.video_direction().await, offered);
+        assert_eq!(b.peer.video_direction().await, answered);
+        let (from, to) = match offered {
+            Direction::RecvOnly => (&b, &mut a),
+            _ => (&a, &mut b),
+        };
+        media_arrives_intact(from, to).await;
+    }
 }

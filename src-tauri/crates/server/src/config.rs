@@ -4,6 +4,7 @@ use crate::cluster::BusAddress;
 use crate::switchboard::{CallPolicy, Limits};
 use crate::tls::TlsFiles;
 use ahoy_call::UserId;
+use ahoy_signaling::Secret;
 use ahoy_turn::TurnConfig;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -46,6 +47,8 @@ pub struct ServerConfig {
     pub turn: Option<TurnConfig>,
     /// How fast one connection may send and one user may call (IM-Suite §12).
     pub limits: Limits,
+    /// What a client has to tell to have a room; `None` lets everybody have one.
+    pub room_secret: Option<Secret>,
     /// Where this server meets others, to be one server with them. All of them need the same accounts and `jwt_secret`, and
     /// the same secret of the relay. `None` is a server by itself.
     pub bus: Option<BusAddress>,
@@ -71,6 +74,7 @@ impl Default for ServerConfig {
             http_rate: 10,
             turn: None,
             limits: Limits::default(),
+            room_secret: None,
             bus: None,
         }
     }

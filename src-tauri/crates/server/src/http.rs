@@ -11,6 +11,7 @@ use crate::rate::RequestRates;
 use crate::refused::Refused;
 use crate::relay::Relay;
 use crate::rest;
+use crate::rooms;
 use crate::seats::{Seat, Seats};
 use crate::store::Store;
 use crate::switchboard::{ConnId, DeviceId};
@@ -53,6 +54,7 @@ pub(crate) struct Site {
     /// The epoch of `rates`.
     pub(crate) started: Instant,
     pub(crate) inputs: mpsc::Sender<Input>,
+    pub(crate) rooms: mpsc::Sender<rooms::Input>,
     /// Every connection's task holds one; the receiver ends when all are done.
     pub(crate) running: mpsc::WeakSender<()>,
     pub(crate) phase: watch::Receiver<Phase>,
@@ -102,7 +104,7 @@ impl Site {
         }
     }
 
-    fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         *self.phase.borrow() != Phase::Serving || self.phase.has_changed().is_err()
     }
 }
@@ -111,6 +113,7 @@ pub(crate) fn router(site: SiteState) -> Router {
     Router::new()
         .route("/health", get(health))
         .route("/ws", any(open_websocket))
+        .route("/signaling", any(rooms::open_socket))
         .merge(rest::router())
         .fallback(async || Refused::NO_ROUTE)
         .method_not_allowed_fallback(async || Refused::METHOD)

@@ -1,9 +1,11 @@
-//! The reference server: sign-in, presence and calls of IM-Suite for any number of users and devices.
+//! The reference server: sign-in, presence and calls of IM-Suite for any number of users and devices, and rooms for
+//! clients of ZLMediaKit.
 //!
 //! [`switchboard`] decides everything without IO. Around it: `accept` takes connections, `http` and `rest` answer requests
 //! and open WebSockets, `connection` is the task of one WebSocket, `exchange` the task that owns the switchboard, and
 //! [`store`] keeps what outlives them. Media goes from client to client, or through the `relay` where these cannot reach
-//! each other. Several servers on one bus are one server with several addresses (`cluster`).
+//! each other. Several servers on one bus are one server with several addresses (`cluster`). `rooms` is the other protocol,
+//! with a table and a task of its own.
 //!
 //! ```text
 //! WebSocket ─ connection ─► exchange (Switchboard) ─► outbox ─ connection ─ WebSocket
@@ -26,6 +28,7 @@ mod rate;
 mod refused;
 mod relay;
 mod rest;
+mod rooms;
 mod seats;
 mod server;
 mod start;

@@ -62,6 +62,9 @@ pub(crate) struct Metrics {
     refused: Family<CodeLabel, Counter>,
     pub(crate) http: Family<HttpLabels, Counter>,
     pub(crate) turned_away: Counter,
+    pub(crate) room_messages: Counter,
+    rooms: Gauge,
+    room_calls: Gauge,
     store: Histogram,
 }
 
@@ -76,6 +79,9 @@ impl Metrics {
             refused: Family::default(),
             http: Family::default(),
             turned_away: Counter::default(),
+            room_messages: Counter::default(),
+            rooms: Gauge::default(),
+            room_calls: Gauge::default(),
             store: Histogram::new(STORE_BUCKETS),
         };
         metrics.with_registry(|registry| {
@@ -100,6 +106,13 @@ impl Metrics {
                 "connections_turned_away",
                 "TCP connections closed at once because there were too many",
                 metrics.turned_away.clone(),
+            );
+            registry.register("rooms", "Rooms that somebody has", metrics.rooms.clone());
+            registry.register("room_calls", "Calls between rooms", metrics.room_calls.clone());
+            registry.register(
+                "room_messages",
+                "Messages from clients of rooms",
+                metrics.room_messages.clone(),
             );
             registry.register_with_unit(
                 "store_latency",
@@ -147,6 +160,11 @@ impl Metrics {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
             self.calls.get_or_create(&StateLabel { state }).set(count);
         }
+    }
+
+    pub(crate) fn show_rooms(&self, rooms: usize, calls: usize) {
+        self.rooms.set(i64::try_from(rooms).unwrap_or(i64::MAX));
+        self.room_calls.set(i64::try_from(calls).unwrap_or(i64::MAX));
     }
 
     /// Tells what the relay has done, for as long as there is one.

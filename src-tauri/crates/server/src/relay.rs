@@ -1,6 +1,8 @@
 //! The relay in this process, and what signed-in users are told to use it (IM-Suite §11).
 
+use crate::rooms::Issued;
 use crate::start::ServerError;
+use crate::switchboard::ConnId;
 use ahoy_call::UserId;
 use ahoy_turn::{TurnConfig, TurnSecret, TurnServer, TurnStats, credentials};
 use serde::Serialize;
@@ -48,6 +50,20 @@ impl Relay {
 
     pub(crate) fn stats(&self) -> TurnStats {
         self.turn.stats()
+    }
+
+    /// What the owner of a room is given at `now` in unix seconds: TURN over UDP first, which is all that others know.
+    pub(crate) fn issue_to_room(&self, conn: ConnId, now: u64) -> Issued {
+        let mut urls = self.turn.urls();
+        urls.retain(|url| url.starts_with("turn"));
+        urls.sort_by_key(|url| !(url.starts_with("turn:") && !url.ends_with("transport=tcp")));
+        let issued = credentials::issue(&self.secret, &format!("room-{}", conn.0), now, TURN_TTL);
+        Issued {
+            urls,
+            username: issued.username,
+            credential: issued.credential,
+            ttl: TURN_TTL,
+        }
     }
 
     /// What a user is given at `now` in unix seconds.

@@ -10,6 +10,7 @@ use crate::http::{self, Phase, Site};
 use crate::metrics::{self, Metrics};
 use crate::rate::RequestRates;
 use crate::relay::{IceServer, Relay};
+use crate::rooms;
 use crate::seats::Seats;
 use crate::start::{self, Ready, ServerError};
 use crate::store::Store;
@@ -85,6 +86,12 @@ impl Server {
                 Some(relay)
             }
         };
+        let rooms = rooms::Table::new(
+            config.limits,
+            config.room_secret.clone(),
+            issue(relay.clone()),
+            Box::new(http::random_name),
+        );
         let rules = Rules {
             timing: Timing {
                 ring_timeout: config.bounded_ring_timeout(),
@@ -131,6 +138,10 @@ impl Server {
             inputs_rx,
             stop_exchanging,
         );
+        if config.bus.is_some() {
+            tracing::info!("rooms belong to one node each: their clients have to reach the same one");
+        }
+        let rooms = rooms::start(rooms, metrics.clone(), phase_rx.clone());
         let site = Arc::new(Site {
             store,
             passwords,
@@ -141,6 +152,7 @@ impl Server {
             rates: Mutex::new(RequestRates::new(config.http_rate)),
             started: Instant::now(),
             inputs,
+            rooms,
             running: running.downgrade(),
             phase: phase_rx.clone(),
             seats: Seats::default(),
@@ -189,6 +201,12 @@ impl Server {
     pub fn ws_url(&self) -> String {
         let scheme = if self.is_tls { "wss" } else { "ws" };
         format!("{scheme}://{}/ws", self.address)
+    }
+
+    /// Where clients of rooms connect (ZLMediaKit).
+    pub fn rooms_url(&self) -> String {
+        let scheme = if self.is_tls { "wss" } else { "ws" };
+        format!("{scheme}://{}/signaling", self.address)
     }
 
     /// The base of the REST addresses, without a slash at the end.
@@ -264,6 +282,11 @@ async fn tell_people(store: Store, inputs: mpsc::Sender<Input>) {
             return;
         }
     }
+}
+
+/// What rooms are told of the relay.
+fn issue(relay: Option<Arc<Relay>>) -> rooms::Issue {
+    Box::new(move |conn, now| Some(relay.as_ref()?.issue_to_room(conn, now)))
 }
 
 fn random_node() -> Result<u32, ServerError> {

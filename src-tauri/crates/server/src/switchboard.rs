@@ -34,7 +34,7 @@ use ahoy_call::{CallId, UserId};
 use call::{Call, Context, Fate, Phase};
 use calls::Calls;
 use devices::{DeviceKey, Devices};
-use limits::{Admission, Attempts};
+use limits::Attempts;
 use message::Incoming;
 use people::People;
 use presence::PresenceBoard;
@@ -45,6 +45,7 @@ use std::time::Duration;
 
 pub use input::{ConnId, DeviceId, Input, Moment};
 pub use limits::Limits;
+pub(crate) use limits::{Admission, Gate};
 pub use output::{CloseCode, Frame, Output};
 pub use people::{CallPolicy, Person};
 pub use record::{CallRecord, CallStatus, CallType, EndReason};

@@ -10,5 +10,6 @@ mod recent;
 mod session;
 mod translate;
 pub mod wire;
+pub(crate) mod words;
 
 pub use session::Session;

@@ -24,7 +24,8 @@
 //! While the link is down the session keeps the texts that still matter, bounded, and gives them out after it is up again;
 //! nobody else has to queue. [`login`] trades name and password for a token, [`refresh()`] a refresh token, [`Renewal`]
 //! decides when, and [`TokenClaims`] reads what a token says about itself. [`rest`] asks for contacts, relays and history.
-//! The wire messages themselves are public in [`im_suite::wire`], because the reference server speaks them too.
+//! The wire messages themselves are public in [`im_suite::wire`] and [`zlm::wire`], because the reference server speaks
+//! them too.
 
 mod backoff;
 mod http;
@@ -38,6 +39,7 @@ mod secret;
 mod tls;
 mod token;
 mod websocket;
+pub mod zlm;
 
 pub use backoff::Backoff;
 pub use http::HttpError;
@@ -46,6 +48,7 @@ pub use link::{Auth, DownCause, LinkEvent, Target, TargetError, is_on_this_machi
 pub use login::{Login, LoginError, login, refresh};
 pub use protocol::{
     Event, LiveCall, LiveCallState, Problem, Protocol, ProtocolError, ProtocolKind, SessionConfig,
+    SignInRefused,
 };
 pub use renewal::{Renew, Renewal, RenewalFailure};
 pub use secret::Secret;

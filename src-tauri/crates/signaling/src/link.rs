@@ -2,7 +2,7 @@
 
 use crate::Secret;
 use crate::im_suite::encoding::Encoding;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::http::Uri;
 
 /// Where to connect, as whom.
@@ -10,11 +10,14 @@ use tokio_tungstenite::tungstenite::http::Uri;
 pub struct Target {
     /// `wss://host/ws`, or `ws://…` to loopback.
     pub url: String,
-    pub token: Secret,
+    /// `None` where nobody is asked who he is (ZLMediaKit).
+    pub token: Option<Secret>,
     /// Stable per installation, `[A-Za-z0-9_-]{1,64}` (IM-Suite §1.6); without one the server cannot resume calls.
     pub device_id: Option<String>,
     /// The encodings to ask for, the most wanted first, [`crate::ProtocolKind::encodings`].
     pub encodings: &'static [Encoding],
+    /// How often a ping frame is sent, [`crate::ProtocolKind::ping_every`].
+    pub ping_every: Option<Duration>,
     /// Allows `ws://` to other machines; the user has to have chosen it.
     pub insecure: bool,
     pub auth: Auth,
@@ -201,7 +204,7 @@ impl Target {
                 return Err(TargetError::BadDeviceId);
             }
         }
-        check_token(&self.token)?;
+        self.token.as_ref().map_or(Ok(()), check_token)?;
         Ok(address)
     }
 }
@@ -223,9 +226,10 @@ mod tests {
     fn target(url: &str) -> Target {
         Target {
             url: url.to_owned(),
-            token: Secret::new("t"),
+            token: Some(Secret::new("t")),
             device_id: None,
             encodings: &[Encoding::Json],
+            ping_every: None,
             insecure: false,
             auth: Auth::Header,
         }
@@ -275,7 +279,7 @@ mod tests {
         t.device_id = Some("a b".to_owned());
         assert_eq!(t.check(), Err(TargetError::BadDeviceId));
         t.device_id = Some("laptop-1".to_owned());
-        t.token = Secret::new("a\r\nb");
+        t.token = Some(Secret::new("a\r\nb"));
         assert_eq!(t.check(), Err(TargetError::BadToken));
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! Sessions are pure: no clock, socket or task. They do not know who reads the texts they make.
 
-use crate::im_suite;
 use crate::im_suite::encoding::Encoding;
-use ahoy_call::{CallId, Party, Signal, UserId};
+use crate::rest::IceServerEntry;
+use crate::zlm::own::Room;
+use crate::{Secret, im_suite, zlm};
+use ahoy_call::{CallId, Party, RoomId, Signal, UserId};
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
 
@@ -69,10 +71,30 @@ pub enum Event {
         online: bool,
         busy: Option<bool>,
     },
+    /// The relays for calls that begin from here on, where the protocol says so (ZLMediaKit).
+    IceServers(Vec<IceServerEntry>),
+    /// The other rooms of the server, where it tells.
+    Rooms(Vec<Room>),
+    /// The server is there and does not take this side; nothing more is tried without the user.
+    SignInRefused(SignInRefused),
     /// Nothing came for too long: the link should be dropped and made anew.
     Silent,
     /// Something the session skipped and goes on after.
     Problem(Problem),
+}
+
+/// Why a server does not take somebody who has reached it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SignInRefused {
+    /// Somebody else has the room.
+    #[error("somebody else has this room")]
+    RoomTaken,
+    /// The server has a secret for its rooms.
+    #[error("the secret of the server's rooms is missing or wrong")]
+    WrongSecret,
+    /// For a reason that only the server knows.
+    #[error("the server does not give this room")]
+    Other,
 }
 
 /// A call the server holds for this user (`welcome.calls` of IM-Suite §1.7).
@@ -135,26 +157,56 @@ pub enum ProtocolError {
 pub struct SessionConfig {
     /// The user the token names; counts when the server does not say.
     pub user: Option<UserId>,
+    /// The room to have (ZLMediaKit); without one the server makes one up.
+    pub room: Option<RoomId>,
+    /// What everybody of this server tells it to have a room.
+    pub room_secret: Option<Secret>,
+    /// A random number, so that names made up here differ from those of another time.
+    pub seed: u64,
 }
 
 /// The protocols Ahoy speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProtocolKind {
     ImSuite,
+    /// ZLMediaKit: rooms.
+    Zlm,
 }
 
 impl ProtocolKind {
+    /// The protocol that a server's address stands for: rooms under `/signaling`, else IM-Suite.
+    pub fn of_url(url: &str) -> Self {
+        let path = url.split(['?', '#']).next().unwrap_or_default();
+        if path.trim_end_matches('/').ends_with("/signaling") {
+            ProtocolKind::Zlm
+        } else {
+            ProtocolKind::ImSuite
+        }
+    }
+
+    /// How often the link sends a ping frame of its own. A MediaServer answers it and sends none as long as it gets some;
+    /// IM-Suite has a message for it (§1.8).
+    pub fn ping_every(self) -> Option<Duration> {
+        match self {
+            ProtocolKind::ImSuite => None,
+            ProtocolKind::Zlm => Some(Duration::from_secs(6)),
+        }
+    }
+
     /// Makes a session that is not connected.
     pub fn session(self, config: SessionConfig) -> Box<dyn Protocol> {
         match self {
             ProtocolKind::ImSuite => Box::new(im_suite::Session::new(config)),
+            ProtocolKind::Zlm => Box::new(zlm::Session::new(config)),
         }
     }
 
-    /// The encodings to ask a server for, the most wanted first.
+    /// The encodings to ask a server for, the most wanted first. A MediaServer is asked for none: it repeats a list of
+    /// several, which no client may take (RFC 6455 §4.1).
     pub fn encodings(self) -> &'static [Encoding] {
         match self {
             ProtocolKind::ImSuite => &im_suite::encoding::PREFERENCE,
+            ProtocolKind::Zlm => &[],
         }
     }
 }

@@ -48,7 +48,7 @@ pub struct Connection {
 /// What the owner wants of the task; the newest state counts, so nothing can pile up.
 #[derive(Debug, Clone)]
 struct Wishes {
-    token: Secret,
+    token: Option<Secret>,
     /// Bumped with each new token.
     tokens: u64,
     /// Bumped by [`Connection::retry_now`].
@@ -130,7 +130,7 @@ impl Connection {
     pub fn set_token(&self, token: Secret) -> Result<(), TargetError> {
         check_token(&token)?;
         self.wishes.send_modify(|wishes| {
-            wishes.token = token;
+            wishes.token = Some(token);
             wishes.tokens += 1;
         });
         Ok(())
@@ -203,7 +203,7 @@ impl Driver {
         let (target, address, limit) = (self.target.clone(), self.address.clone(), self.pace.connect_limit);
         let token = seen.token.clone();
         let attempt = async move {
-            let opened = connect::open(&address, &target, &token);
+            let opened = connect::open(&address, &target, token.as_ref());
             let (socket, encoding) = tokio::time::timeout(limit, opened)
                 .await
                 .unwrap_or(Err(DownCause::ConnectTimeout))?;
@@ -268,6 +268,7 @@ impl Driver {
                 return Ok(cause);
             }
         }
+        let mut pings = Pings::new(self.target.ping_every);
         loop {
             tokio::select! {
                 received = next_frame(&self.incoming, link) => {
@@ -279,6 +280,11 @@ impl Driver {
                 }
                 text = self.outgoing.recv() => {
                     if let Err(cause) = write(&mut self.held, link, text.ok_or(Closing)?).await {
+                        return Ok(cause);
+                    }
+                }
+                () = pings.due() => {
+                    if let Err(cause) = ping(link).await {
                         return Ok(cause);
                     }
                 }
@@ -387,6 +393,37 @@ fn hold(held: &mut VecDeque<String>, text: String) {
         );
     }
     held.push_back(text);
+}
+
+/// When the next ping frame is due, if ever.
+struct Pings(Option<tokio::time::Interval>);
+
+impl Pings {
+    fn new(every: Option<Duration>) -> Self {
+        Self(every.map(|every| {
+            let first = tokio::time::Instant::now() + every;
+            let mut pings = tokio::time::interval_at(first, every);
+            // After a sleep of the machine one ping says as much as many.
+            pings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            pings
+        }))
+    }
+
+    /// Waits for it. Cancelling loses none.
+    async fn due(&mut self) {
+        match &mut self.0 {
+            Some(pings) => _ = pings.tick().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+async fn ping(link: &mut Link) -> Result<(), DownCause> {
+    let sent = link.socket.send(Message::Ping(Default::default()));
+    match tokio::time::timeout(WRITE_LIMIT, sent).await {
+        Ok(sent) => sent.map_err(loss),
+        Err(_) => Err(DownCause::Lost("server takes no data".to_owned())),
+    }
 }
 
 /// Writes one text; what could not be written is held for the next link.

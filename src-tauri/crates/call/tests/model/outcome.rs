@@ -45,7 +45,7 @@ pub fn assert_known_to_nobody(call: &CallId, caller: &CallEnd, faults: Faults) {
         Missed => true,
         ConnectionLost | NoAnswer | ServerProblem => false,
         HungUp | Declined | AnsweredElsewhere | NotPermitted | IncompatibleOffer => false,
-        RateLimited | CallsUnsupported => false,
+        RateLimited | CallsUnsupported | StreamNotFound | StreamTaken => false,
     };
     assert!(
         fits || !faults.nothing_is_lost(),
@@ -70,7 +70,7 @@ fn told_to_callee(cause: EndCause) -> &'static [EndCause] {
         // Basic mode: the owner of the losing call says busy, and a callee that had just given up its own rings.
         Glare => &[Missed],
         Busy | Declined | Missed | AnsweredElsewhere | NotReachable | NotPermitted | RateLimited
-        | CallsUnsupported | ServerProblem => &[],
+        | CallsUnsupported | ServerProblem | StreamNotFound | StreamTaken => &[],
     }
 }
 
@@ -87,7 +87,7 @@ fn told_to_caller(cause: EndCause) -> &'static [EndCause] {
         // A callee's own time limit; a server hands it on as a rejection (IM-Suite §16.15).
         Missed => &[NoAnswer, Declined],
         Cancelled | NoAnswer | AnsweredElsewhere | NotReachable | NotPermitted | RateLimited
-        | CallsUnsupported | ServerProblem | Glare => &[],
+        | CallsUnsupported | ServerProblem | Glare | StreamNotFound | StreamTaken => &[],
     }
 }
 
@@ -98,7 +98,7 @@ fn by_server(caller: EndCause) -> &'static [EndCause] {
         NoAnswer => &[Missed, ConnectionLost],
         HungUp | Cancelled | Declined | Busy | NotReachable | Missed | AnsweredElsewhere | NotPermitted
         | RateLimited | CallsUnsupported | ConnectionLost | ServerProblem | MediaFailed
-        | IncompatibleOffer | Glare => &[],
+        | IncompatibleOffer | Glare | StreamNotFound | StreamTaken => &[],
     }
 }
 
@@ -108,7 +108,7 @@ fn may_be_refused(caller: EndCause) -> bool {
         Busy | Glare | NotReachable => true,
         HungUp | Cancelled | Declined | NoAnswer | Missed | AnsweredElsewhere | NotPermitted
         | RateLimited | CallsUnsupported | ConnectionLost | ServerProblem | MediaFailed
-        | IncompatibleOffer => false,
+        | IncompatibleOffer | StreamNotFound | StreamTaken => false,
     }
 }
 
@@ -117,7 +117,7 @@ fn blames_the_way(cause: EndCause) -> bool {
     match cause {
         ConnectionLost | NoAnswer | Missed | ServerProblem | NotReachable => true,
         HungUp | Cancelled | Declined | Busy | AnsweredElsewhere | NotPermitted | RateLimited
-        | CallsUnsupported | MediaFailed | IncompatibleOffer | Glare => false,
+        | CallsUnsupported | MediaFailed | IncompatibleOffer | Glare | StreamNotFound | StreamTaken => false,
     }
 }
 

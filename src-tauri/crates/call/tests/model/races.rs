@@ -93,6 +93,7 @@ fn one_race(start: Instant, seed: u64) -> bool {
         video: false,
         constraints: Constraints::default(),
         hide_addresses: false,
+        stream: None,
     };
     sides[0]
         .endpoint

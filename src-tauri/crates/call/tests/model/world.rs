@@ -635,6 +635,7 @@ impl World {
                     video,
                     constraints: Constraints::default(),
                     hide_addresses: hides,
+                    stream: None,
                 }
             }
             None => return,

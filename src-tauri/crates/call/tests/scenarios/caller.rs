@@ -186,6 +186,8 @@ fn a_fatal_refusal_is_the_end_and_no_end_is_sent() {
         (RefusalCode::AlreadyInCall, EndCause::Busy),
         (RefusalCode::RateLimited, EndCause::RateLimited),
         (RefusalCode::CallsUnsupported, EndCause::CallsUnsupported),
+        (RefusalCode::StreamNotFound, EndCause::StreamNotFound),
+        (RefusalCode::StreamTaken, EndCause::StreamTaken),
     ];
     for (code, cause) in table {
         let mut rig = Rig::calling("c", false);
@@ -290,6 +292,7 @@ fn a_user_calls_nobody_else_meanwhile_and_never_himself() {
         video: false,
         constraints: Constraints::default(),
         hide_addresses: false,
+        stream: None,
     };
     let now = rig.now;
     assert_eq!(

@@ -8,4 +8,5 @@ mod recovery;
 mod renegotiation;
 mod rig;
 mod stray;
+mod streams;
 mod tables;

@@ -266,6 +266,7 @@ fn addresses_are_held_back_from_a_stranger_until_it_answers() {
         video: false,
         constraints: Constraints::default(),
         hide_addresses: true,
+        stream: None,
     });
     let typed = |kind: &str| candidate(&format!("1 1 udp 1 192.0.2.1 9 typ {kind} raddr 0.0.0.0 rport 0"));
     let local = |rig: &mut Rig, kind| signals(&rig.peer("c", PeerInput::LocalCandidate(Some(typed(kind)))));

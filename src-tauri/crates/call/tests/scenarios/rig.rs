@@ -38,6 +38,7 @@ pub fn offer(call: &str, video: bool) -> Offer {
         negotiation: 0,
         expires_in: Some(Duration::from_secs(30)),
         caller_name: Some("Maya".into()),
+        stream: None,
     }
 }
 
@@ -113,6 +114,7 @@ impl Rig {
             video,
             constraints: Constraints::default(),
             hide_addresses: false,
+            stream: None,
         })
     }
 

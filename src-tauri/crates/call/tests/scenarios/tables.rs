@@ -164,6 +164,7 @@ fn place() -> Command {
         video: false,
         constraints: Constraints::default(),
         hide_addresses: false,
+        stream: None,
     }
 }
 fn hang_up() -> Event {

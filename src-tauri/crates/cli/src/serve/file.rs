@@ -163,7 +163,7 @@ const KEYS: &[Key] = &[
     },
     Key {
         name: "room_secret",
-        meaning: "the key of rooms; this version has no rooms, and says so when it is set",
+        meaning: "what everybody has to tell to have a room; empty lets everybody have one",
         take: |to, value| set(&mut to.room_secret, optional(value, "a text")),
         show: |of| quoted(of.room_secret.as_deref().unwrap_or_default()),
     },

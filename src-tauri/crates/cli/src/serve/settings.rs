@@ -4,6 +4,7 @@ use super::args::{ServeArgs, TurnChoice, UserEntry};
 use ahoy_server::store::Database;
 use ahoy_server::switchboard::CallPolicy;
 use ahoy_server::{Account, BusAddress, JwtSecret, Network, ServerConfig, TlsFiles, TurnConfig, TurnSecret};
+use ahoy_signaling::Secret;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -130,6 +131,7 @@ impl Settings {
             origins: self.origins.clone(),
             http_rate: self.http_rate,
             turn,
+            room_secret: self.room_secret.as_deref().map(Secret::new),
             bus: self.bus.clone().map(BusAddress::Nats),
             ..ServerConfig::default()
         })

@@ -27,6 +27,7 @@ async fn a_server_that_introduces_itself_not_at_all_is_used_in_basic_mode() {
     let call = Command::PlaceCall {
         to: user(2),
         video: false,
+        stream: None,
     };
     ann.client.command(call).await.expect("accepted");
     let offer = socket.hear("call.offer").await;
@@ -53,6 +54,7 @@ async fn a_server_that_sends_calls_back_cannot_do_calls() {
     let call = Command::PlaceCall {
         to: user(2),
         video: false,
+        stream: None,
     };
     ann.client.command(call).await.expect("accepted");
     let offer = socket.hear("call.offer").await;

@@ -145,6 +145,7 @@ async fn refusals_end_the_call_with_their_own_cause_and_time() {
         let call = Command::PlaceCall {
             to: user(2),
             video: false,
+            stream: None,
         };
         ann.client.command(call).await.expect("accepted");
         let offer = socket.hear("call.offer").await;
@@ -177,6 +178,7 @@ async fn the_servers_relays_are_asked_for_at_the_sign_in_and_not_again_for_each_
         let call = Command::PlaceCall {
             to: user(2),
             video: false,
+            stream: None,
         };
         ann.client.command(call).await.expect("accepted");
         socket.hear("call.offer").await;

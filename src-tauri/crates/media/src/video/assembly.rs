@@ -49,6 +49,21 @@ pub struct AssemblyCounts {
     pub frames_dropped: u64,
 }
 
+impl AssemblyCounts {
+    /// The totals of two streams together.
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            packets_received: self.packets_received + other.packets_received,
+            packets_lost: self.packets_lost + other.packets_lost,
+            packets_duplicated: self.packets_duplicated + other.packets_duplicated,
+            packets_malformed: self.packets_malformed + other.packets_malformed,
+            packets_late: self.packets_late + other.packets_late,
+            frames_assembled: self.frames_assembled + other.frames_assembled,
+            frames_dropped: self.frames_dropped + other.frames_dropped,
+        }
+    }
+}
+
 /// Assembles the frames of one stream: feed packets, then poll frames and keyframe requests until there are none.
 #[derive(Debug)]
 pub struct FrameAssembly<F> {
@@ -73,7 +88,8 @@ pub struct FrameAssembly<F> {
 struct Held {
     /// `None`: padding only, belongs to no frame.
     fragment: Option<Fragment>,
-    payload: Bytes,
+    /// The codec's own bytes.
+    content: Bytes,
     rtp_time: RtpTime,
     marker: bool,
     arrived_at: Instant,
@@ -136,11 +152,11 @@ impl<F: PayloadFormat> FrameAssembly<F> {
             self.window = SequenceWindow::default();
             self.start_anew();
         }
-        let fragment = if packet.payload.is_empty() {
+        let parsed = if packet.payload.is_empty() {
             None
         } else {
             match self.format.parse(&packet.payload) {
-                Some(fragment) => Some(fragment),
+                Some(parsed) => Some(parsed),
                 None => {
                     self.counts.packets_malformed += 1;
                     return;
@@ -164,10 +180,10 @@ impl<F: PayloadFormat> FrameAssembly<F> {
             self.counts.packets_late += 1;
             return;
         }
-        let header = fragment.map_or(0, |fragment| fragment.header_length);
+        let (fragment, content) = parsed.unzip();
         let held = Held {
             fragment,
-            payload: packet.payload.slice(header..),
+            content: content.unwrap_or_default(),
             rtp_time: packet.rtp_time,
             marker: packet.marker,
             arrived_at: packet.arrived_at,
@@ -300,9 +316,7 @@ impl<F: PayloadFormat> FrameAssembly<F> {
                 None if !fragment.starts_frame => return Extent::Middle,
                 None => rtp_time = Some(held.rtp_time),
                 // A sender that sets no marker ends a frame by beginning the next one.
-                Some(rtp_time) if rtp_time != held.rtp_time || fragment.starts_frame => {
-                    return Extent::Whole { end };
-                }
+                Some(rtp_time) if rtp_time != held.rtp_time => return Extent::Whole { end },
                 Some(_) => {}
             }
             end = number;
@@ -322,24 +336,26 @@ impl<F: PayloadFormat> FrameAssembly<F> {
         let mut pieces = parts.into_values().filter(|held| held.fragment.is_some());
         let first = pieces.next()?;
         let fragment = first.fragment?;
+        let mut keyframe = fragment.keyframe;
         self.last_order = fragment.order;
-        if !fragment.keyframe && self.is_broken(fragment.order) {
+        if !keyframe && self.is_broken(fragment.order) {
             self.counts.frames_dropped += 1;
             return None;
         }
         let (mut arrived_at, rtp_time) = (first.arrived_at, first.rtp_time);
         let payload = match pieces.next() {
-            None => first.payload,
+            None => first.content,
             Some(second) => {
-                let mut whole = BytesMut::from(&first.payload[..]);
+                let mut whole = BytesMut::from(&first.content[..]);
                 for piece in std::iter::once(second).chain(pieces) {
                     arrived_at = arrived_at.min(piece.arrived_at);
-                    whole.extend_from_slice(&piece.payload);
+                    keyframe |= piece.starts_keyframe();
+                    whole.extend_from_slice(&piece.content);
                 }
                 whole.freeze()
             }
         };
-        if fragment.keyframe {
+        if keyframe {
             self.needs_keyframe = false;
             self.broken_layer = None;
             self.asking.handle_keyframe();
@@ -347,7 +363,7 @@ impl<F: PayloadFormat> FrameAssembly<F> {
         self.counts.frames_assembled += 1;
         Some(AssembledFrame {
             payload,
-            keyframe: fragment.keyframe,
+            keyframe,
             rtp_time,
             first_arrived_at: arrived_at,
         })

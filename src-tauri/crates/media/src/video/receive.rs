@@ -5,11 +5,12 @@
 
 pub mod stats;
 
-use super::assembly::{AssembledFrame, FrameAssembly, KeyframeRequest, PayloadFormat};
-use crate::codec::VideoDecoder;
+use super::assembly::{AssembledFrame, AssemblyCounts, FrameAssembly, KeyframeRequest};
+use crate::codec::{PictureCodec, VideoDecoder};
 use crate::device::VideoSink;
 use crate::packet::ReceivedPacket;
 use crate::thread::{OwnedThread, Stop};
+use crate::units::SequenceNumber;
 use stats::{StatsKeeper, VideoReceiveStats};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,9 +26,7 @@ const PACKET_QUEUE: usize = 256;
 const WAKE_EVERY: Duration = Duration::from_millis(100);
 
 /// What a receiving pipeline works with.
-pub struct VideoReceiveSetup<F> {
-    pub format: F,
-    pub decoder: Box<dyn VideoDecoder>,
+pub struct VideoReceiveSetup {
     pub screen: Box<dyn VideoSink>,
     /// Called on `video-rx` when the sender is to be asked for a keyframe (PLI, RFC 4585 §6.3.1).
     pub request_keyframe: Box<dyn FnMut(KeyframeRequest) + Send>,
@@ -47,7 +46,7 @@ pub struct VideoReceive {
 /// The end of the pipeline that the peer connection feeds; clones feed the same pipeline.
 #[derive(Debug, Clone)]
 pub struct VideoPackets {
-    tx: SyncSender<ReceivedPacket>,
+    tx: SyncSender<(PictureCodec, ReceivedPacket)>,
     discarded: Arc<AtomicU64>,
 }
 
@@ -60,12 +59,12 @@ struct Shared {
 
 impl VideoReceive {
     /// Errors when the system gives no thread.
-    pub fn start<F: PayloadFormat + 'static>(setup: VideoReceiveSetup<F>) -> io::Result<Self> {
+    pub fn start(setup: VideoReceiveSetup) -> io::Result<Self> {
         let (tx, rx) = sync_channel(PACKET_QUEUE);
         let shared = Arc::new(Shared::default());
         let pipeline = Pipeline {
-            assembly: FrameAssembly::new(setup.format),
-            decoder: setup.decoder,
+            stream: None,
+            counts_before: AssemblyCounts::default(),
             screen: setup.screen,
             request_keyframe: setup.request_keyframe,
             on_first_rendered: Some(setup.on_first_rendered),
@@ -105,9 +104,10 @@ impl VideoReceive {
 }
 
 impl VideoPackets {
-    /// Queues a packet without waiting; false when it was dropped because the queue is full or the pipeline has ended.
-    pub fn try_send(&self, packet: ReceivedPacket) -> bool {
-        match self.tx.try_send(packet) {
+    /// Queues a packet of this codec without waiting; false when it was dropped because the queue is full or the pipeline
+    /// has ended.
+    pub fn try_send(&self, codec: PictureCodec, packet: ReceivedPacket) -> bool {
+        match self.tx.try_send((codec, packet)) {
             Ok(()) => true,
             Err(TrySendError::Full(_)) => {
                 self.discarded.fetch_add(1, Ordering::Relaxed);
@@ -125,80 +125,145 @@ impl Shared {
     }
 }
 
-struct Pipeline<F> {
-    assembly: FrameAssembly<F>,
-    decoder: Box<dyn VideoDecoder>,
+struct Pipeline {
+    /// `None` before the first packet.
+    stream: Option<Stream>,
+    /// Of the streams before.
+    counts_before: AssemblyCounts,
     screen: Box<dyn VideoSink>,
     request_keyframe: Box<dyn FnMut(KeyframeRequest) + Send>,
     on_first_rendered: Option<Box<dyn FnOnce(Instant) + Send>>,
     shared: Arc<Shared>,
 }
 
-impl<F: PayloadFormat> Pipeline<F> {
-    fn run(mut self, rx: &Receiver<ReceivedPacket>, stop: &Stop) {
+/// What the sender's codec is received with.
+struct Stream {
+    codec: PictureCodec,
+    assembly: FrameAssembly<PictureCodec>,
+    decoder: Box<dyn VideoDecoder>,
+    newest: SequenceNumber,
+    ssrc: u32,
+}
+
+impl Stream {
+    fn new(codec: PictureCodec, packet: &ReceivedPacket) -> Self {
+        Self {
+            codec,
+            assembly: FrameAssembly::new(codec),
+            decoder: codec.decoder(),
+            newest: packet.sequence,
+            ssrc: packet.ssrc,
+        }
+    }
+
+    /// Whether the packet is a late one of a codec that the sender has left.
+    fn is_past(&self, codec: PictureCodec, packet: &ReceivedPacket) -> bool {
+        codec != self.codec && packet.ssrc == self.ssrc && packet.sequence.since(self.newest) < 0
+    }
+}
+
+impl Pipeline {
+    fn run(mut self, rx: &Receiver<(PictureCodec, ReceivedPacket)>, stop: &Stop) {
         while !stop.is_set() {
             if !self.take_packets(rx) {
                 return;
             }
             let rtt = Duration::from_micros(self.shared.round_trip.load(Ordering::Relaxed));
-            self.assembly.set_round_trip(rtt);
-            while let Some(frame) = self.assembly.poll_frame(Instant::now()) {
-                self.show(&frame);
+            let Some(stream) = &mut self.stream else {
+                continue;
+            };
+            stream.assembly.set_round_trip(rtt);
+            while let Some(frame) = stream.assembly.poll_frame(Instant::now()) {
+                let shown = stream.show(&frame, &mut *self.screen, &self.shared);
+                if shown && let Some(on_first_rendered) = self.on_first_rendered.take() {
+                    on_first_rendered(Instant::now());
+                }
             }
-            if let Some(reason) = self.assembly.poll_keyframe_request(Instant::now()) {
+            if let Some(reason) = stream.assembly.poll_keyframe_request(Instant::now()) {
                 tracing::debug!(?reason, "keyframe requested");
                 self.shared.stats().handle_keyframe_request();
                 (self.request_keyframe)(reason);
             }
-            self.shared.stats().set_assembly(self.assembly.counts());
+            let counts = self.counts_before.plus(stream.assembly.counts());
+            self.shared.stats().set_assembly(counts);
         }
     }
 
     /// Waits for a packet or a deadline and takes all that are queued; false when nobody can send any more.
-    fn take_packets(&mut self, rx: &Receiver<ReceivedPacket>) -> bool {
-        let deadline = self.assembly.poll_timeout();
+    fn take_packets(&mut self, rx: &Receiver<(PictureCodec, ReceivedPacket)>) -> bool {
+        let deadline = self
+            .stream
+            .as_ref()
+            .and_then(|stream| stream.assembly.poll_timeout());
         let wait = deadline.map_or(WAKE_EVERY, |deadline| {
             deadline.saturating_duration_since(Instant::now()).min(WAKE_EVERY)
         });
         match rx.recv_timeout(wait) {
-            Ok(packet) => self.take_packet(packet),
+            Ok((codec, packet)) => self.take_packet(codec, packet),
             Err(RecvTimeoutError::Timeout) => return true,
             Err(RecvTimeoutError::Disconnected) => return false,
         }
         loop {
             match rx.try_recv() {
-                Ok(packet) => self.take_packet(packet),
+                Ok((codec, packet)) => self.take_packet(codec, packet),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }
         }
     }
 
-    fn take_packet(&mut self, packet: ReceivedPacket) {
+    fn take_packet(&mut self, codec: PictureCodec, packet: ReceivedPacket) {
         self.shared
             .stats()
             .handle_packet(packet.arrived_at, packet.payload.len());
+        if self
+            .stream
+            .as_ref()
+            .is_some_and(|stream| stream.is_past(codec, &packet))
+        {
+            return;
+        }
+        let stream = match self.stream.take() {
+            Some(stream) if stream.codec == codec => stream,
+            before => {
+                tracing::debug!(%codec, "pictures come in another codec");
+                if let Some(before) = before {
+                    self.counts_before = self.counts_before.plus(before.assembly.counts());
+                }
+                Stream::new(codec, &packet)
+            }
+        };
+        self.stream.insert(stream).take_packet(packet);
+    }
+}
+
+impl Stream {
+    fn take_packet(&mut self, packet: ReceivedPacket) {
+        if packet.ssrc != self.ssrc || packet.sequence.since(self.newest) > 0 {
+            (self.ssrc, self.newest) = (packet.ssrc, packet.sequence);
+        }
         self.assembly.handle_packet(packet);
     }
 
-    fn show(&mut self, frame: &AssembledFrame) {
+    /// Decodes one frame; true when its picture has been shown.
+    fn show(&mut self, frame: &AssembledFrame, screen: &mut dyn VideoSink, shared: &Shared) -> bool {
         let begun = Instant::now();
         match self.decoder.decode(&frame.payload) {
             Ok(Some(picture)) => {
                 let now = Instant::now();
-                self.shared
+                let size = picture.picture.resolution();
+                shared
                     .stats()
-                    .handle_decoded(now, frame, picture.picture.resolution(), now - begun);
-                self.screen.show(now, picture);
-                if let Some(on_first_rendered) = self.on_first_rendered.take() {
-                    on_first_rendered(now);
-                }
+                    .handle_decoded(now, frame, self.codec, size, now - begun);
+                screen.show(now, picture);
+                true
             }
-            Ok(None) => {}
+            Ok(None) => false,
             Err(error) => {
                 tracing::debug!(%error, "frame not decoded");
-                self.shared.stats().handle_decode_failure();
+                shared.stats().handle_decode_failure();
                 self.assembly.handle_decode_failure();
+                false
             }
         }
     }

@@ -5,19 +5,23 @@
 
 mod camera;
 mod gate;
+mod limit;
 pub mod stats;
+
+pub use limit::SizeLimit;
 
 use super::frame::{PicturePool, VideoFrame};
 use super::latest::Latest;
 use super::scale::{Region, Scaler, fit_within};
-use crate::codec::{CodecError, VideoEncoder};
+use crate::codec::{CodecError, PictureCodec, VideoEncoder};
 use crate::device::{DeviceError, VideoSink, VideoSource};
 use crate::packet::EncodedFrame;
 use crate::thread::{OwnedThread, Stop};
 use crate::units::{Bitrate, Resolution, RtpTime};
 use camera::{CameraCallbacks, CameraOutputs};
 use gate::{FrameRateGate, KeyframeGate};
-use stats::{Encoded, StatsKeeper, VideoSendStats};
+use limit::CpuLimit;
+use stats::{Encoded, QualityLimitationReason, StatsKeeper, VideoSendStats};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -38,17 +42,23 @@ pub struct VideoLimits {
     pub frame_rate: u32,
 }
 
+/// Makes the encoder of a codec for a size, a bitrate and a rate in pictures per second.
+pub type EncoderMaker = Box<
+    dyn FnMut(PictureCodec, Resolution, Bitrate, u32) -> Result<Box<dyn VideoEncoder>, CodecError> + Send,
+>;
+
 /// What a sending pipeline works with.
 pub struct VideoSendSetup {
-    pub encoder: Box<dyn VideoEncoder>,
+    /// Called on `video-tx` for the first picture of each codec; usually [`PictureCodec::encoder`].
+    pub encoder: EncoderMaker,
     pub limits: VideoLimits,
     /// Sees every picture of the camera, unscaled, on the thread `cam`.
     pub preview: Option<Box<dyn VideoSink>>,
-    /// Asked on `video-tx` before each encoding: whether the peer connection would take a frame. When not, the picture
-    /// is dropped before it costs anything.
-    pub ready: Box<dyn FnMut() -> bool + Send>,
-    /// Takes each frame on `video-tx`; false when it was not taken, upon which the next one is a keyframe.
-    pub send: Box<dyn FnMut(EncodedFrame) -> bool + Send>,
+    /// Asked on `video-tx` before each encoding: the codec in which the peer connection would take a frame. When in none,
+    /// the picture is dropped before it costs anything.
+    pub ready: Box<dyn FnMut() -> Option<PictureCodec> + Send>,
+    /// Takes each frame on `video-tx` with its codec; false when it was not taken, upon which the next one is a keyframe.
+    pub send: Box<dyn FnMut(PictureCodec, EncodedFrame) -> bool + Send>,
     /// Called on `cam` when the source has failed and is closed.
     pub on_device_failure: Box<dyn FnMut(DeviceError) + Send>,
 }
@@ -101,7 +111,9 @@ impl VideoSend {
         let pipeline = Pipeline {
             newest: outputs.newest.clone(),
             shared: Arc::clone(&shared),
-            encoder: setup.encoder,
+            make_encoder: setup.encoder,
+            encoder: None,
+            cpu: CpuLimit::default(),
             ready: setup.ready,
             send: setup.send,
             scaler: Scaler::default(),
@@ -201,9 +213,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Pipeline {
     newest: Latest<VideoFrame>,
     shared: Arc<Shared>,
-    encoder: Box<dyn VideoEncoder>,
-    ready: Box<dyn FnMut() -> bool + Send>,
-    send: Box<dyn FnMut(EncodedFrame) -> bool + Send>,
+    make_encoder: EncoderMaker,
+    encoder: Option<(PictureCodec, Box<dyn VideoEncoder>)>,
+    cpu: CpuLimit,
+    ready: Box<dyn FnMut() -> Option<PictureCodec> + Send>,
+    send: Box<dyn FnMut(PictureCodec, EncodedFrame) -> bool + Send>,
     scaler: Scaler,
     pool: PicturePool,
     keyframes: KeyframeGate,
@@ -234,11 +248,11 @@ impl Pipeline {
             {
                 continue;
             }
-            if !(self.ready)() {
+            let Some(codec) = (self.ready)() else {
                 self.shared.stats().totals.frames_dropped_by_queue += 1;
                 continue;
-            }
-            if let Err(error) = self.encode(frame, control.limits) {
+            };
+            if let Err(error) = self.encode(frame, codec, control.limits) {
                 tracing::warn!(%error, "picture not encoded");
                 self.shared.stats().totals.encode_failures += 1;
                 self.keyframes.request();
@@ -246,15 +260,27 @@ impl Pipeline {
         }
     }
 
-    fn encode(&mut self, frame: VideoFrame, limits: VideoLimits) -> Result<(), CodecError> {
+    fn encode(
+        &mut self,
+        frame: VideoFrame,
+        codec: PictureCodec,
+        limits: VideoLimits,
+    ) -> Result<(), CodecError> {
         let begun = Instant::now();
         let camera = frame.picture.resolution();
-        let frame = self.scale(frame, limits.resolution);
+        let limit = self.size_limit(camera, limits.resolution);
+        let frame = self.scale(frame, limit.resolution);
         let size = frame.picture.resolution();
-        self.encoder.set_resolution(size)?;
-        self.encoder.set_bitrate(limits.bitrate)?;
-        let encoded = self.encoder.encode(&frame, self.keyframes.is_due(begun))?;
+        let keyframe = self.keyframes.is_due(begun);
+        let speed = self.cpu.speed();
+        let encoder = self.encoder_of(codec, size, limits)?;
+        encoder.set_resolution(size)?;
+        encoder.set_bitrate(limits.bitrate)?;
+        encoder.set_speed(speed)?;
+        let implementation = encoder.implementation();
+        let encoded = encoder.encode(&frame, keyframe)?;
         let now = Instant::now();
+        self.cpu.handle_picture(now, now - begun, limits.frame_rate);
         self.shared.stats().handle_encoding_time(now - begun);
         let Some(encoded) = encoded else {
             self.shared.stats().totals.frames_dropped_by_encoder += 1;
@@ -266,26 +292,66 @@ impl Pipeline {
         self.shared.stats().handle_encoded(
             now,
             Encoded {
-                camera,
+                codec,
+                implementation,
                 sent: size,
                 bytes: encoded.payload.len(),
                 keyframe: encoded.keyframe,
-                frame_rate: limits.frame_rate,
+                limitation: self.limitation(camera, size, limit.reason),
             },
         );
         let rtp_time = rtp_time(frame.captured_at.saturating_duration_since(self.epoch));
-        let sent = (self.send)(EncodedFrame {
+        let frame = EncodedFrame {
             payload: encoded.payload,
             rtp_time,
             keyframe: encoded.keyframe,
             captured_at: frame.captured_at,
-        });
+        };
+        let sent = (self.send)(codec, frame);
         if !sent {
             // What comes next refers to a frame that nobody has.
             self.shared.stats().totals.frames_refused += 1;
             self.keyframes.request();
         }
         Ok(())
+    }
+
+    /// The encoder of this codec; another than before begins with a keyframe.
+    fn encoder_of(
+        &mut self,
+        codec: PictureCodec,
+        size: Resolution,
+        limits: VideoLimits,
+    ) -> Result<&mut dyn VideoEncoder, CodecError> {
+        let encoder = match self.encoder.take().filter(|(current, _)| *current == codec) {
+            Some((_, encoder)) => encoder,
+            None => (self.make_encoder)(codec, size, limits.bitrate, limits.frame_rate)?,
+        };
+        Ok(&mut *self.encoder.insert((codec, encoder)).1)
+    }
+
+    /// What the network and the machine allow together.
+    fn size_limit(&self, camera: Resolution, allowed: Resolution) -> SizeLimit {
+        let network = SizeLimit {
+            resolution: fit_within(camera, allowed),
+            reason: QualityLimitationReason::Bandwidth,
+        };
+        network.joined(self.cpu.size(camera))
+    }
+
+    fn limitation(
+        &self,
+        camera: Resolution,
+        sent: Resolution,
+        reason: QualityLimitationReason,
+    ) -> QualityLimitationReason {
+        if self.cpu.is_overloaded() {
+            QualityLimitationReason::Cpu
+        } else if sent.pixels() < camera.pixels() {
+            reason
+        } else {
+            QualityLimitationReason::None
+        }
     }
 
     fn scale(&mut self, frame: VideoFrame, limit: Resolution) -> VideoFrame {

@@ -1,13 +1,14 @@
 //! The VP8 payload descriptor (RFC 7741 §4.2) and what it says of a packet's place in its stream.
 
 use super::assembly::{Fragment, FrameOrder, Layer, PayloadFormat};
+use bytes::Bytes;
 
 /// Reads VP8 payloads for [`super::assembly::FrameAssembly`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Vp8Format;
 
 impl PayloadFormat for Vp8Format {
-    fn parse(&self, payload: &[u8]) -> Option<Fragment> {
+    fn parse(&self, payload: &Bytes) -> Option<(Fragment, Bytes)> {
         let descriptor = Descriptor::parse(payload)?;
         let starts_frame = descriptor.starts_partition && descriptor.partition == 0;
         // The first byte of a frame has the inverse keyframe flag as its lowest bit (RFC 6386 §9.1).
@@ -20,12 +21,12 @@ impl PayloadFormat for Vp8Format {
             picture_id: descriptor.picture_id,
             layer,
         };
-        Some(Fragment {
-            header_length: descriptor.length,
+        let fragment = Fragment {
             starts_frame,
             keyframe,
             order,
-        })
+        };
+        Some((fragment, payload.slice(descriptor.length..)))
     }
 }
 
@@ -173,7 +174,10 @@ mod tests {
 
     #[test]
     fn a_keyframe_is_known_by_its_first_packet_only() {
-        let parse = |payload: &[u8]| Vp8Format.parse(payload).map(|it| (it.starts_frame, it.keyframe));
+        let parse = |payload: &'static [u8]| {
+            let parsed = Vp8Format.parse(&Bytes::from_static(payload));
+            parsed.map(|(it, _)| (it.starts_frame, it.keyframe))
+        };
         assert_eq!(parse(&[0x10, 0x00]), Some((true, true)));
         assert_eq!(parse(&[0x10, 0x01]), Some((true, false)));
         assert_eq!(parse(&[0x00, 0x00]), Some((false, false)));

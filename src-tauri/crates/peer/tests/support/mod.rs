@@ -20,10 +20,12 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 pub const AUDIO: OfferMedia = OfferMedia {
     audio: true,
     video: false,
+    direction: ahoy_call::Direction::SendRecv,
 };
 pub const AUDIO_VIDEO: OfferMedia = OfferMedia {
     audio: true,
     video: true,
+    direction: ahoy_call::Direction::SendRecv,
 };
 
 pub fn loopback() -> PeerConfig {
@@ -115,10 +117,11 @@ impl Party {
 
 fn received(peer: &Peer, kind: MediaKind) -> watch::Receiver<Vec<ReceivedPacket>> {
     let (tx, rx) = watch::channel(Vec::new());
-    peer.set_receiver(
-        kind,
-        Box::new(move |packet| tx.send_modify(|packets: &mut Vec<ReceivedPacket>| packets.push(packet))),
-    );
+    let keep = move |packet| tx.send_modify(|packets: &mut Vec<ReceivedPacket>| packets.push(packet));
+    match kind {
+        MediaKind::Audio => peer.set_audio_receiver(Box::new(keep)),
+        MediaKind::Video => peer.set_video_receiver(Box::new(move |_, packet| keep(packet))),
+    }
     rx
 }
 

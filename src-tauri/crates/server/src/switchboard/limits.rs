@@ -57,7 +57,7 @@ impl Limits {
 
 /// What becomes of one more message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Admission {
+pub(crate) enum Admission {
     Passes,
     /// It is refused; a message after this time passes.
     Over(Duration),
@@ -67,13 +67,13 @@ pub(super) enum Admission {
 
 /// The rate of one connection's messages: a bucket of tokens, kept as the time at which it is full again.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     full_at: Duration,
     over_since: Option<Duration>,
 }
 
 impl Gate {
-    pub(super) fn admit(&mut self, now: Duration, limits: &Limits) -> Admission {
+    pub(crate) fn admit(&mut self, now: Duration, limits: &Limits) -> Admission {
         let price = Duration::from_secs(1) / limits.messages_per_second.max(1);
         let bucket = price.saturating_mul(limits.message_burst.max(1));
         let missing = self.full_at.saturating_sub(now);

@@ -1,8 +1,8 @@
 //! What wire messages mean: `call.*` to neutral signals and back (§4, §6, §8). Pure.
 
-mod constraints;
+pub(super) mod constraints;
 mod refusal;
-mod report;
+pub(super) mod report;
 
 use super::wire::{
     CallAnswer, CallEnd, CallIce, CallOffer, CallRenegotiate, CallType, Candidate, Map, Message, Sdp,
@@ -205,11 +205,12 @@ fn offer_of(offer: CallOffer, me: Option<UserId>) -> Result<Offer, WireError> {
             .caller
             .and_then(|caller| caller.nickname.or(caller.username))
             .filter(|name| !name.trim().is_empty()),
+        stream: None,
     })
 }
 
 /// Ends the last line of an SDP, which some senders forget (§13, RFC 8866 §5).
-fn with_final_line_end(mut sdp: String) -> String {
+pub(crate) fn with_final_line_end(mut sdp: String) -> String {
     if !sdp.is_empty() && !sdp.ends_with('\n') {
         sdp.push_str("\r\n");
     }

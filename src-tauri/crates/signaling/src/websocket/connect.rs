@@ -33,7 +33,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 pub(super) async fn open(
     address: &Address,
     target: &Target,
-    token: &Secret,
+    token: Option<&Secret>,
 ) -> Result<(Socket, Encoding), DownCause> {
     let mut form = Form {
         subprotocol: true,
@@ -47,6 +47,7 @@ pub(super) async fn open(
             Err(Error::Http(response))
                 if response.status() == StatusCode::UNAUTHORIZED
                     && !form.query
+                    && token.is_some()
                     && may_use_query(address, target.auth) =>
             {
                 form.query = true;
@@ -75,7 +76,7 @@ fn may_use_query(address: &Address, auth: Auth) -> bool {
 async fn upgrade(
     address: &Address,
     target: &Target,
-    token: &Secret,
+    token: Option<&Secret>,
     form: Form,
 ) -> Result<(Socket, Encoding), Error> {
     let request = request(target, token, form)?;
@@ -111,14 +112,13 @@ async fn upgrade(
     Ok((socket, encoding))
 }
 
-fn request(target: &Target, token: &Secret, form: Form) -> Result<Request, Error> {
-    let mut request = if form.query {
-        with_token(&target.url, token).into_client_request()?
-    } else {
-        target.url.as_str().into_client_request()?
+fn request(target: &Target, token: Option<&Secret>, form: Form) -> Result<Request, Error> {
+    let mut request = match token.filter(|_| form.query) {
+        Some(token) => with_token(&target.url, token).into_client_request()?,
+        None => target.url.as_str().into_client_request()?,
     };
     let headers = request.headers_mut();
-    if !form.query {
+    if let Some(token) = token.filter(|_| !form.query) {
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))?;
         bearer.set_sensitive(true);
         headers.insert("Authorization", bearer);
@@ -159,11 +159,11 @@ fn tls_error(error: rustls::Error) -> Error {
     Error::Io(std::io::Error::other(error))
 }
 
-fn cause_of(error: Error, token: &Secret) -> DownCause {
+fn cause_of(error: Error, token: Option<&Secret>) -> DownCause {
     match error {
         Error::Http(response) => match response.status() {
-            StatusCode::UNAUTHORIZED => {
-                let expires = TokenClaims::of(token.expose()).expires;
+            StatusCode::UNAUTHORIZED if token.is_some() => {
+                let expires = token.and_then(|token| TokenClaims::of(token.expose()).expires);
                 refusal_of_token(expires, Timestamp::now())
             }
             StatusCode::FORBIDDEN => DownCause::Forbidden,

@@ -35,9 +35,10 @@ impl Server {
     fn target(&self) -> Target {
         Target {
             url: format!("ws://{}/ws", self.listener.local_addr().expect("address")),
-            token: Secret::new("first"),
+            token: Some(Secret::new("first")),
             device_id: Some("laptop".to_owned()),
             encodings: &[Encoding::CborZ, Encoding::Json],
+            ping_every: None,
             insecure: false,
             auth: Auth::Header,
         }
@@ -204,7 +205,7 @@ async fn a_refused_token_that_has_ended_is_told_apart_from_a_wrong_one() {
     ] {
         let server = Server::new().await;
         let mut target = server.target();
-        target.token = Secret::new(token);
+        target.token = Some(Secret::new(token));
         let mut client = client(target);
         server.refuse("401 Unauthorized").await;
         assert_eq!(client.down().await, (expected, None));
@@ -535,8 +536,35 @@ async fn an_unreachable_a_mute_and_a_plain_server_are_told_apart() {
     assert!(matches!(cause, DownCause::Tls(_)), "{cause:?}");
 
     drop(server);
-    target.token = Secret::new("third");
+    target.token = Some(Secret::new("third"));
     let mut client = self::client(target);
     let (cause, _) = client.down().await;
     assert!(matches!(cause, DownCause::Unreachable(_)), "{cause:?}");
+}
+
+#[tokio::test]
+async fn a_server_of_rooms_is_asked_for_nothing_and_pinged_again_and_again() {
+    let server = Server::new().await;
+    let mut client = client(Target {
+        token: None,
+        device_id: None,
+        encodings: crate::ProtocolKind::Zlm.encodings(),
+        ping_every: Some(Duration::from_millis(20)),
+        ..server.target()
+    });
+    let (mut socket, headers) = server.accept().await;
+    for name in ["Authorization", "X-Device-Id", "Sec-WebSocket-Protocol"] {
+        assert_eq!(headers.get(name), None, "{name}");
+    }
+    assert_eq!(client.next().await, LinkEvent::Up);
+    // Reading answers pings.
+    let reader = tokio::spawn(async move {
+        while let Some(Ok(frame)) = socket.next().await {
+            assert_eq!(frame, Message::Ping(Default::default()));
+        }
+    });
+    for _ in 0..2 {
+        assert_eq!(client.next().await, LinkEvent::Alive);
+    }
+    reader.abort();
 }

@@ -1,18 +1,18 @@
 //! What a codec's RTP payload format tells of a packet, and what follows from it for the order of frames.
 
 use crate::video::vp8::PictureId;
+use bytes::Bytes;
 
 /// Reads the start of one codec's RTP payload.
 pub trait PayloadFormat: Send {
-    /// Says what one payload is; `None` when it is malformed.
-    fn parse(&self, payload: &[u8]) -> Option<Fragment>;
+    /// Says what one payload is, and what it adds to its frame; `None` when it is malformed.
+    fn parse(&self, payload: &Bytes) -> Option<(Fragment, Bytes)>;
 }
 
 /// What one packet holds of a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fragment {
-    /// Bytes before the codec's own.
-    pub header_length: usize,
+    /// Whether a frame may begin here; packets of one time are one frame, wherever else in it that may be.
     pub starts_frame: bool,
     /// Only with `starts_frame`: the frame needs no other.
     pub keyframe: bool,

@@ -1,5 +1,6 @@
 //! Counts of one received video stream under their W3C names: pure, told the time.
 
+use crate::codec::PictureCodec;
 use crate::units::{Bitrate, Resolution};
 use crate::video::assembly::{AssembledFrame, AssemblyCounts};
 use crate::video::freeze::{FreezeCounter, SlidingRate};
@@ -8,6 +9,8 @@ use std::time::{Duration, Instant};
 /// Running totals and rates; names as in webrtc-stats.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct VideoReceiveStats {
+    /// Of the last picture; `None` before the first.
+    pub codec: Option<PictureCodec>,
     pub packets_received: u64,
     pub packets_lost: u64,
     /// Packets dropped because the pipeline was too slow for them.
@@ -57,10 +60,12 @@ impl StatsKeeper {
         &mut self,
         now: Instant,
         frame: &AssembledFrame,
+        codec: PictureCodec,
         size: Resolution,
         decoding: Duration,
     ) {
         let totals = &mut self.totals;
+        totals.codec = Some(codec);
         totals.frames_decoded += 1;
         totals.key_frames_decoded += u64::from(frame.keyframe);
         (totals.frame_width, totals.frame_height) = (size.width, size.height);
@@ -126,7 +131,8 @@ mod tests {
                 rtp_time: RtpTime::new(0),
                 first_arrived_at: arrived,
             };
-            keeper.handle_decoded(shown, &frame, Resolution::new(640, 360), Duration::from_millis(2));
+            let (size, decoding) = (Resolution::new(640, 360), Duration::from_millis(2));
+            keeper.handle_decoded(shown, &frame, PictureCodec::Vp8, size, decoding);
         }
         let stats = keeper.snapshot(start + Duration::from_secs(2), 3);
         assert_eq!((stats.frames_decoded, stats.key_frames_decoded), (60, 1));

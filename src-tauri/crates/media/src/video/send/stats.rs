@@ -1,5 +1,6 @@
 //! Counts of one sent video stream under their W3C names: pure, told the time.
 
+use crate::codec::PictureCodec;
 use crate::units::{Bitrate, Resolution};
 use crate::video::freeze::SlidingRate;
 use std::time::{Duration, Instant};
@@ -27,6 +28,10 @@ impl QualityLimitationReason {
 /// Running totals and rates; names as in webrtc-stats.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct VideoSendStats {
+    /// Of the last encoded picture; `None` before the first.
+    pub codec: Option<PictureCodec>,
+    /// What encoded it.
+    pub encoder_implementation: Option<&'static str>,
     pub frames_encoded: u64,
     pub key_frames_encoded: u64,
     /// Of the last encoded picture, pixels; 0 before the first.
@@ -57,11 +62,12 @@ pub struct VideoSendStats {
 /// One encoded picture, for counting.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Encoded {
-    pub(super) camera: Resolution,
+    pub(super) codec: PictureCodec,
+    pub(super) implementation: &'static str,
     pub(super) sent: Resolution,
     pub(super) bytes: usize,
     pub(super) keyframe: bool,
-    pub(super) frame_rate: u32,
+    pub(super) limitation: QualityLimitationReason,
 }
 
 /// Collects on `video-tx`, read by anybody.
@@ -71,9 +77,6 @@ pub(super) struct StatsKeeper {
     frames: SlidingRate,
     bytes: SlidingRate,
 }
-
-/// Share of the time between two pictures above which encoding is what limits.
-const CPU_LIMIT: f64 = 0.85;
 
 impl StatsKeeper {
     pub(super) fn handle_encoding_time(&mut self, took: Duration) {
@@ -90,11 +93,13 @@ impl StatsKeeper {
         self.frames.add(now, 1);
         self.bytes.add(now, encoded.bytes as u64);
         let totals = &mut self.totals;
+        totals.codec = Some(encoded.codec);
+        totals.encoder_implementation = Some(encoded.implementation);
         totals.frames_encoded += 1;
         totals.key_frames_encoded += u64::from(encoded.keyframe);
         totals.bytes_sent += encoded.bytes as u64;
         (totals.frame_width, totals.frame_height) = (encoded.sent.width, encoded.sent.height);
-        totals.quality_limitation_reason = limitation(encoded, totals.encode_time);
+        totals.quality_limitation_reason = encoded.limitation;
     }
 
     pub(super) fn snapshot(
@@ -110,41 +115,5 @@ impl StatsKeeper {
             bitrate: Bitrate::from_bps((self.bytes.per_second(now) * 8.0) as u64),
             ..self.totals.clone()
         }
-    }
-}
-
-fn limitation(encoded: Encoded, encode_time: Duration) -> QualityLimitationReason {
-    let interval = 1.0 / f64::from(encoded.frame_rate.max(1));
-    if encode_time.as_secs_f64() > interval * CPU_LIMIT {
-        QualityLimitationReason::Cpu
-    } else if encoded.sent.pixels() < encoded.camera.pixels() {
-        QualityLimitationReason::Bandwidth
-    } else {
-        QualityLimitationReason::None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_reason_tells_a_slow_encoder_from_a_small_target() {
-        let full = Resolution::new(1280, 720);
-        let encoded = Encoded {
-            camera: full,
-            sent: full,
-            bytes: 1,
-            keyframe: false,
-            frame_rate: 30,
-        };
-        let small = Encoded {
-            sent: Resolution::new(640, 360),
-            ..encoded
-        };
-        let (fast, slow) = (Duration::from_millis(6), Duration::from_millis(31));
-        assert_eq!(limitation(encoded, fast), QualityLimitationReason::None);
-        assert_eq!(limitation(small, fast), QualityLimitationReason::Bandwidth);
-        assert_eq!(limitation(small, slow), QualityLimitationReason::Cpu);
     }
 }

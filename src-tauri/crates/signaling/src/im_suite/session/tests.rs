@@ -39,6 +39,7 @@ fn offer_to(peer: Party) -> Signal {
         negotiation: 0,
         expires_in: None,
         caller_name: None,
+        stream: None,
     }))
 }
 
@@ -57,7 +58,10 @@ fn end() -> Signal {
 impl Bench {
     /// Not connected; the token says user 1.
     fn new() -> Self {
-        let config = SessionConfig { user: Some(user(1)) };
+        let config = SessionConfig {
+            user: Some(user(1)),
+            ..SessionConfig::default()
+        };
         Self {
             session: Session::new(config),
             now: Instant::now(),
@@ -177,7 +181,7 @@ fn silence_of_two_seconds_means_basic_mode_with_the_tokens_user() {
 
 #[test]
 fn nobody_knows_the_user_is_a_problem() {
-    let mut session = Session::new(SessionConfig { user: None });
+    let mut session = Session::new(SessionConfig::default());
     let now = Instant::now();
     session.handle_connected(now);
     assert_eq!(
@@ -190,7 +194,7 @@ fn nobody_knows_the_user_is_a_problem() {
 
 #[test]
 fn a_user_found_out_elsewhere_is_ready_and_the_servers_word_counts_more() {
-    let mut session = Session::new(SessionConfig { user: None });
+    let mut session = Session::new(SessionConfig::default());
     let now = Instant::now();
     session.handle_connected(now);
     session.handle_timeout(now + 2 * SECOND);

@@ -12,7 +12,7 @@ const MAX_FRAME_RATE: u64 = 120;
 const MAX_CODECS: usize = 32;
 
 /// What the sender wishes to receive; what it does not say is the default of §5.
-pub(super) fn read(wire: &Constraints) -> ahoy_call::Constraints {
+pub(in crate::im_suite) fn read(wire: &Constraints) -> ahoy_call::Constraints {
     let audio = wire
         .audio
         .as_ref()
@@ -56,7 +56,7 @@ pub(super) fn read(wire: &Constraints) -> ahoy_call::Constraints {
 }
 
 /// The flat form with `network`, and the nested settings beside it (§5).
-pub(super) fn write(wish: &ahoy_call::Constraints) -> Constraints {
+pub(in crate::im_suite) fn write(wish: &ahoy_call::Constraints) -> Constraints {
     Constraints {
         audio: Some(MediaWish::Flag(wish.audio)),
         video: Some(MediaWish::Flag(wish.video)),

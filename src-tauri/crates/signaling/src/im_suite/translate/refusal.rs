@@ -118,7 +118,10 @@ fn code_word(code: &RefusalCode) -> &str {
         RefusalCode::BadSdp => "bad_sdp",
         RefusalCode::RateLimited => "rate_limited",
         RefusalCode::RenegotiationPending => "renegotiation_pending",
-        RefusalCode::CallsUnsupported => "internal",
+        RefusalCode::CallsUnsupported
+        | RefusalCode::StreamNotFound
+        | RefusalCode::StreamTaken
+        | RefusalCode::RenegotiationUnsupported => "internal",
         RefusalCode::Other(word) => word,
     }
 }
@@ -133,12 +136,15 @@ fn always_fatal(code: &RefusalCode) -> bool {
         | RefusalCode::AlreadyInCall
         | RefusalCode::Glare
         | RefusalCode::AnsweredElsewhere
-        | RefusalCode::CallsUnsupported => true,
+        | RefusalCode::CallsUnsupported
+        | RefusalCode::StreamNotFound
+        | RefusalCode::StreamTaken => true,
         RefusalCode::DuplicateCallId
         | RefusalCode::UnknownCall
         | RefusalCode::BadSdp
         | RefusalCode::RateLimited
         | RefusalCode::RenegotiationPending
+        | RefusalCode::RenegotiationUnsupported
         | RefusalCode::Other(_) => false,
     }
 }

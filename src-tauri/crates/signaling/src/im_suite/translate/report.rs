@@ -6,7 +6,7 @@ use serde_json::Number;
 use std::time::Duration;
 
 /// `None` for a word this version does not know.
-pub(super) fn read(status: CallStatus) -> Option<Signal> {
+pub(in crate::im_suite) fn read(status: CallStatus) -> Option<Signal> {
     let connected = match status.status.as_str() {
         "ringing" => return Some(Signal::Ringing { call: status.call_id }),
         "answered" => return Some(Signal::AnsweredElsewhere { call: status.call_id }),
@@ -50,7 +50,7 @@ fn bare(status: &str, call_id: CallId, from_user: Option<UserId>, to_user: Optio
     }
 }
 
-pub(super) fn write(
+pub(in crate::im_suite) fn write(
     call_id: CallId,
     report: Report,
     from_user: Option<UserId>,

@@ -54,6 +54,7 @@ fn offer() -> Offer {
         negotiation: 3,
         expires_in: None,
         caller_name: None,
+        stream: None,
     }
 }
 
