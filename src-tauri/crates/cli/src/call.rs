@@ -210,6 +210,7 @@ impl Session {
             }
             ClientEvent::ServerLost { .. }
             | ClientEvent::Media { .. }
+            | ClientEvent::Picture(_)
             | ClientEvent::Digit(_)
             | ClientEvent::Stats(_)
             | ClientEvent::Verdict(_)

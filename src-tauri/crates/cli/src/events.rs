@@ -35,6 +35,10 @@ pub fn print(output: Output, probes: &SyntheticDevices, event: &ClientEvent) {
         ClientEvent::Digit(digit) => output.line(&json!({
             "event": "dtmf", "digit": digit.to_string(), "at_ms": output.at_ms(),
         })),
+        ClientEvent::Picture(step) => output.line(&json!({
+            "event": "picture", "step": step.name, "width": step.resolution.width, "height": step.resolution.height,
+            "fps": step.frame_rate, "limitation": step.limitation.as_str(), "at_ms": output.at_ms(),
+        })),
         ClientEvent::Stats(stats) => {
             let mut line = match serde_json::to_value(stats) {
                 Ok(Value::Object(fields)) => fields,

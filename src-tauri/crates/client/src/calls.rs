@@ -21,8 +21,9 @@ use ahoy_peer::{
 use ahoy_signaling::LiveCall;
 use std::time::{Instant, SystemTime};
 
-/// Where the estimate of a new connection begins: a small 720p picture and voice fit at once.
-const START_BITRATE: Bitrate = Bitrate::from_kbps(1500);
+/// Where the estimate of a new connection begins: a picture and voice fit at once, and a path that carries less is not
+/// flooded before the first feedback. Bursts find what there is more within a second.
+const START_BITRATE: Bitrate = Bitrate::from_kbps(1000);
 
 impl From<CommandError> for CommandRefused {
     fn from(error: CommandError) -> Self {
@@ -381,7 +382,7 @@ impl Actor {
             }
             PeerNews::Event(PeerEvent::TargetBitrate(estimate)) => {
                 live.estimate = estimate;
-                live.share_bitrate(&self.settings.limits);
+                live.follow_ladder(now, &self.settings.limits);
                 return;
             }
             PeerNews::Event(PeerEvent::Track(_)) => return,

@@ -14,12 +14,11 @@
 //! | `in_band` | the words of a call's end over its own connection |
 //! | `ice_servers` | the relays that the server offers, on a task of its own |
 //! | `network` | changes of the system's network |
-//! | `bitrate`, `quality`, `verdict`, `measure`, `people`, `history`, `problem`, `recovery`, `streams` | pure decisions |
+//! | `ladder`, `quality`, `verdict`, `measure`, `people`, `history`, `problem`, `recovery`, `streams` | pure decisions |
 
 mod account;
 mod actor;
 mod attention;
-mod bitrate;
 mod calls;
 mod client;
 mod device_loss;
@@ -28,6 +27,7 @@ mod history;
 mod ice_servers;
 mod in_band;
 mod inbox;
+mod ladder;
 mod live;
 mod measure;
 mod media_control;
@@ -50,8 +50,10 @@ mod streams;
 pub mod verdict;
 mod view;
 
+pub use ahoy_media::video::send::stats::QualityLimitationReason;
 pub use ahoy_signaling::zlm::own::Room;
 pub use client::{Client, ClientHandle};
+pub use ladder::PictureStep;
 pub use settings::{Credentials, DeviceChoice, Limits, Settings};
 pub use snapshot::{
     CameraState, ClientEvent, Command, CommandRefused, EndedCall, Found, LiveCall, MediaMoment,

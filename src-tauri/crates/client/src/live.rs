@@ -1,9 +1,9 @@
 //! What the actor holds for the call that goes on.
 
 use crate::attention::Attention;
-use crate::bitrate::{self, Shares};
+use crate::ladder::{Conditions, Ladder, PictureStep, Plan};
 use crate::measure::Meter;
-use crate::media_session::{MediaSession, Outgoing};
+use crate::media_session::{MediaSession, MediaStats, Outgoing};
 use crate::peer_task::PeerWork;
 use crate::quality::ShownWord;
 use crate::recovery::Recovery;
@@ -24,6 +24,9 @@ pub(crate) const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How often the levels of a live call are refreshed for a window.
 const LEVEL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How the smoothed loss follows each reading, one a second: 3 s.
+const LOSS_FOLLOWS: f64 = 0.3;
 
 /// Without a report of the other side for so long, nothing is known of what it gets.
 const REPORT_STALE: Duration = Duration::from_secs(3);
@@ -84,7 +87,13 @@ pub(crate) struct Live {
     /// How the other side says that it gets the sound and the picture.
     pub(crate) their_words: TheirWords,
     /// What the other side wishes to receive.
-    pub(crate) remote_limit: Option<Bitrate>,
+    theirs: Constraints,
+    ladder: Ladder,
+    /// Fraction 0..1 of what is sent that is lost, smoothed.
+    loss_out: f64,
+    step: Option<PictureStep>,
+    /// As it was last told.
+    told_step: Option<PictureStep>,
     pub(crate) estimate: Bitrate,
     pub(crate) meter: Meter,
     pub(crate) judge: Judge,
@@ -130,7 +139,11 @@ impl Live {
             video: None,
             remote_media: MediaState::default(),
             their_words: TheirWords::default(),
-            remote_limit: None,
+            theirs: no_wishes(),
+            ladder: Ladder::default(),
+            loss_out: 0.0,
+            step: None,
+            told_step: None,
             estimate: start_bitrate,
             meter: Meter::default(),
             judge,
@@ -201,16 +214,53 @@ impl Live {
     }
 
     pub(crate) fn take_constraints(&mut self, constraints: &Constraints) {
-        self.remote_limit = constraints.max_bandwidth.map(Bitrate::from_bps);
+        if self.theirs != *constraints {
+            self.theirs = constraints.clone();
+        }
     }
 
     /// Sets both encoders to what the network and both sides allow.
-    pub(crate) fn share_bitrate(&mut self, limits: &Limits) -> Shares {
-        let shares = bitrate::split(self.estimate, limits, self.remote_limit);
+    pub(crate) fn follow_ladder(&mut self, now: Instant, limits: &Limits) -> Plan {
+        let conditions = Conditions {
+            estimate: self.estimate,
+            ours: limits,
+            theirs: &self.theirs,
+            loss: self.loss_out,
+        };
+        let plan = self.ladder.handle_conditions(now, &conditions);
+        self.step = Some(plan.step);
         if let Some(session) = self.session() {
-            session.set_bitrates(shares);
+            session.set_plan(plan);
         }
-        shares
+        plan
+    }
+
+    /// Takes in what the ladder goes by beside the estimate.
+    pub(crate) fn note_conditions(&mut self, now: Instant, loss: Option<f64>, media: Option<&MediaStats>) {
+        self.loss_out += LOSS_FOLLOWS * (loss.unwrap_or(0.0) - self.loss_out);
+        if let Some((_, sent)) = media.and_then(|media| media.video.as_ref()) {
+            self.ladder.handle_encoding(now, sent.encode_time);
+        }
+    }
+
+    /// Where the sent picture stands; `None` while the own camera is not sent at all.
+    pub(crate) fn picture_step(&self) -> Option<PictureStep> {
+        let sends = match &self.media {
+            Media::Running(session) => self.connected && self.camera_on && session.has_video(),
+            Media::None | Media::Wanted { .. } | Media::Opening => false,
+        };
+        self.step.filter(|_| sends)
+    }
+
+    /// A step that was not told yet. A picture that pauses or comes back is reported to the other side at once.
+    pub(crate) fn poll_picture_step(&mut self) -> Option<PictureStep> {
+        let step = self.picture_step();
+        let before = std::mem::replace(&mut self.told_step, step);
+        let shown = |step: Option<PictureStep>| step.is_none_or(|step| step.frame_rate > 0);
+        if shown(step) != shown(before) {
+            self.report_soon();
+        }
+        step.filter(|_| step != before)
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
@@ -245,7 +295,7 @@ impl Live {
         let toggle = |on| Some(if on { Toggle::On } else { Toggle::Off });
         MediaState {
             audio: toggle(!self.muted),
-            video: toggle(self.camera_on),
+            video: toggle(self.camera_on && self.picture_step().is_none_or(|step| step.frame_rate > 0)),
             screen: None,
         }
     }
@@ -268,6 +318,19 @@ impl Live {
             return Receipt::NotSending;
         }
         receipt(self.connected, &self.peer_stats.video_out)
+    }
+}
+
+/// Before the other side has said anything.
+fn no_wishes() -> Constraints {
+    Constraints {
+        max_bandwidth: None,
+        min_bandwidth: None,
+        prefer_hd: None,
+        fallback_to_audio: None,
+        resolution: None,
+        frame_rate: None,
+        ..Constraints::default()
     }
 }
 

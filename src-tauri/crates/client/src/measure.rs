@@ -1,6 +1,6 @@
 //! From counters to figures: pure arithmetic over two readings.
 
-use crate::bitrate::Shares;
+use crate::ladder::Plan;
 use crate::media_session::MediaStats;
 use crate::process;
 use crate::quality;
@@ -39,7 +39,7 @@ impl Meter {
         now: Instant,
         peer: &PeerStats,
         media: Option<&MediaStats>,
-        shares: Shares,
+        plan: Plan,
     ) -> CallStats {
         let frozen = media
             .and_then(|media| media.video.as_ref())
@@ -67,7 +67,7 @@ impl Meter {
         stats.audio_in.bitrate = rate(|reading| reading.audio_in_bytes);
         if let Some(media) = media {
             fill_audio(&mut stats, peer, media);
-            fill_video(&mut stats, peer, media, shares);
+            fill_video(&mut stats, peer, media, plan);
             stats.latency_ms = latency(peer, media);
         }
         stats.froze_for_s = last.map_or(0.0, |last| frozen - last.frozen);
@@ -128,7 +128,7 @@ fn fill_audio(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats) {
     };
 }
 
-fn fill_video(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats, shares: Shares) {
+fn fill_video(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats, plan: Plan) {
     let Some((received, sent)) = &media.video else {
         return;
     };
@@ -156,8 +156,9 @@ fn fill_video(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats, share
         frame_height: sent.frame_height,
         frames_per_second: sent.frames_per_second,
         bitrate: sent.bitrate.as_bps(),
-        target_bitrate: shares.video.as_bps(),
+        target_bitrate: plan.video.bitrate.as_bps(),
         quality_limitation_reason: sent.quality_limitation_reason.as_str().to_owned(),
+        quality_limitation_resolution_changes: sent.quality_limitation_resolution_changes,
         nack_count: peer.video_out.nack_count,
         pli_count: peer.video_out.pli_count,
         retransmitted_packets_sent: peer.video_out.retransmitted_packets,

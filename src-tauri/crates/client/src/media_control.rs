@@ -63,7 +63,7 @@ impl Actor {
             *wanted = video != Direction::Inactive;
         }
         let (camera_on, peer) = (live.camera_on, live.peer.clone());
-        let shares = live.share_bitrate(&self.settings.limits);
+        let plan = live.follow_ladder(Instant::now(), &self.settings.limits);
         let (Some(session), Some(peer)) = (live.session(), peer) else {
             return;
         };
@@ -73,7 +73,7 @@ impl Actor {
         } else if !session.has_video() {
             let send_video = camera_on && video.sends();
             let opening = self.opening(call.clone());
-            tokio::task::spawn_blocking(move || opening.open_video(&peer, send_video, shares));
+            tokio::task::spawn_blocking(move || opening.open_video(&peer, send_video, plan));
         } else if camera_on && video.sends() && session.camera_state() == CameraState::Off {
             self.open_device(
                 call.clone(),
@@ -139,10 +139,10 @@ impl Actor {
             return;
         };
         let (peer, call) = (peer.clone(), live.call.clone());
-        let shares = live.share_bitrate(&self.settings.limits);
+        let plan = live.follow_ladder(Instant::now(), &self.settings.limits);
         live.preview = Preview::Opening;
         let opening = self.opening(call);
-        tokio::task::spawn_blocking(move || opening.open_preview(&peer, shares));
+        tokio::task::spawn_blocking(move || opening.open_preview(&peer, plan));
     }
 
     /// Opens the devices on a blocking thread, once there is a connection to feed and no camera half open.
@@ -155,11 +155,11 @@ impl Actor {
             return;
         }
         let (send_video, video, peer, call) = (*send_video, *video, peer.clone(), live.call.clone());
-        let shares = live.share_bitrate(&self.settings.limits);
+        let plan = live.follow_ladder(Instant::now(), &self.settings.limits);
         let outgoing = live.take_preview();
         live.media = Media::Opening;
         let opening = self.opening(call);
-        tokio::task::spawn_blocking(move || opening.open_all(&peer, outgoing, send_video, video, shares));
+        tokio::task::spawn_blocking(move || opening.open_all(&peer, outgoing, send_video, video, plan));
     }
 
     /// Frees devices and connection, off this task: drivers may take their time.
@@ -209,7 +209,7 @@ impl Actor {
                     }
                     camera_missing = camera_on && session.camera_state() == CameraState::Off;
                 }
-                live.share_bitrate(&self.settings.limits);
+                live.follow_ladder(Instant::now(), &self.settings.limits);
                 if let Some(video) = video {
                     // It was negotiated while the devices were being opened.
                     self.change_video(call, video);

@@ -4,9 +4,9 @@
 //! the session closes every device and ends every thread.
 
 use crate::attention::Noticed;
-use crate::bitrate::Shares;
 use crate::client::Pictures;
 use crate::inbox::Inbox;
+use crate::ladder::Plan;
 use crate::settings::{DeviceChoice, Limits};
 use crate::snapshot::{CameraState, MediaMoment, MicrophoneState};
 use ahoy_call::CallId;
@@ -26,8 +26,8 @@ use ahoy_media::video::receive::stats::VideoReceiveStats;
 use ahoy_media::video::receive::{VideoReceive, VideoReceiveSetup};
 use ahoy_media::video::screen::SharedScreen;
 use ahoy_media::video::send::stats::VideoSendStats;
-use ahoy_media::video::send::{VideoLimits, VideoSend, VideoSendSetup};
-use ahoy_peer::Peer;
+use ahoy_media::video::send::{VideoSend, VideoSendSetup};
+use ahoy_peer::{MediaKind, Peer};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -142,8 +142,8 @@ pub(crate) struct MediaStats {
 
 impl Opening {
     /// Opens the camera alone; its pictures are seen here and go nowhere until the connection is up.
-    pub(crate) fn open_preview(self, peer: &Peer, shares: Shares) {
-        let outgoing = self.open_outgoing(peer, true, shares);
+    pub(crate) fn open_preview(self, peer: &Peer, plan: Plan) {
+        let outgoing = self.open_outgoing(peer, true, plan);
         if let Err(error) = &outgoing {
             tracing::info!(%error, "no preview");
         }
@@ -159,9 +159,9 @@ impl Opening {
         outgoing: Option<Box<Outgoing>>,
         send_video: bool,
         video: bool,
-        shares: Shares,
+        plan: Plan,
     ) {
-        let news = match self.open(peer, outgoing, send_video, video, shares) {
+        let news = match self.open(peer, outgoing, send_video, video, plan) {
             Ok(session) => MediaNews::Opened(Box::new(session)),
             Err(error) => MediaNews::CannotOpen {
                 error,
@@ -172,12 +172,12 @@ impl Opening {
     }
 
     /// Opens what a call of sound needs to have pictures, without the camera if it is not to be seen.
-    pub(crate) fn open_video(self, peer: &Peer, send_video: bool, shares: Shares) {
+    pub(crate) fn open_video(self, peer: &Peer, send_video: bool, plan: Plan) {
         let opened = self
-            .open_outgoing(peer, send_video, shares)
+            .open_outgoing(peer, send_video, plan)
             .or_else(|error| {
                 self.say_fallen_back(error);
-                self.open_outgoing(peer, false, shares)
+                self.open_outgoing(peer, false, plan)
             })
             .and_then(|outgoing| self.video_pipelines(peer, outgoing));
         let news = match opened {
@@ -223,10 +223,10 @@ impl Opening {
         outgoing: Option<Box<Outgoing>>,
         send_video: bool,
         video: bool,
-        shares: Shares,
+        plan: Plan,
     ) -> Result<MediaSession, DeviceError> {
         let playout = self.open_playout(peer)?;
-        let (capture, microphone) = self.open_capture(peer, shares)?;
+        let (capture, microphone) = self.open_capture(peer, plan)?;
         let (tap, played) = render_tap();
         playout.set_render_tap(tap);
         capture.set_played(played);
@@ -234,7 +234,7 @@ impl Opening {
         let video = match (video, outgoing) {
             (false, _) => None,
             (true, Some(outgoing)) => Some(self.video_pipelines(peer, *outgoing)?),
-            (true, None) => Some(self.video_pipelines(peer, self.open_outgoing(peer, send_video, shares)?)?),
+            (true, None) => Some(self.video_pipelines(peer, self.open_outgoing(peer, send_video, plan)?)?),
         };
         let session = MediaSession {
             capture,
@@ -272,18 +272,14 @@ impl Opening {
         Ok(playout)
     }
 
-    fn open_capture(
-        &self,
-        peer: &Peer,
-        shares: Shares,
-    ) -> Result<(AudioCapture, MicrophoneState), DeviceError> {
+    fn open_capture(&self, peer: &Peer, plan: Plan) -> Result<(AudioCapture, MicrophoneState), DeviceError> {
         let encoder = sound_codec(peer)
-            .encoder(shares.audio)
+            .encoder(plan.audio)
             .map_err(|error| unusable(DeviceKind::Microphone, &error))?;
         let (source, state) = self.microphone(&self.choice.microphone)?;
         let settings = CaptureSettings {
             first_rtp_time: RtpTime::new(random_u32()),
-            bitrate: shares.audio,
+            bitrate: plan.audio,
             muted: false,
         };
         let out = peer.audio_out();
@@ -302,7 +298,7 @@ impl Opening {
         ))
     }
 
-    fn open_outgoing(&self, peer: &Peer, send_video: bool, shares: Shares) -> Result<Outgoing, DeviceError> {
+    fn open_outgoing(&self, peer: &Peer, send_video: bool, plan: Plan) -> Result<Outgoing, DeviceError> {
         let (source, camera) = if send_video {
             let (source, state) = self.camera(&self.choice.camera)?;
             (Some(source), state)
@@ -313,11 +309,7 @@ impl Opening {
         let mut first = self.moment(true, MediaMoment::FirstSent);
         let setup = VideoSendSetup {
             encoder: Box::new(PictureCodec::encoder),
-            limits: VideoLimits {
-                bitrate: shares.video,
-                resolution: resolution(&self.limits),
-                frame_rate: self.limits.frame_rate,
-            },
+            limits: plan.video,
             preview: Some(Box::new(SharedScreen::new(self.pictures.local.clone()))),
             ready: Box::new(move || ready.picture_codec()),
             send: Box::new(move |codec, frame| {
@@ -472,10 +464,11 @@ impl MediaSession {
         self.capture.set_muted(muted);
     }
 
-    pub(crate) fn set_bitrates(&self, shares: Shares) {
-        self.capture.set_bitrate(shares.audio);
+    /// Lets both encoders go by the plan from here on.
+    pub(crate) fn set_plan(&self, plan: Plan) {
+        self.capture.set_bitrate(plan.audio);
         if let Some(video) = &self.video {
-            video.outgoing.send.set_bitrate(shares.video);
+            video.outgoing.send.set_limits(plan.video);
         }
     }
 

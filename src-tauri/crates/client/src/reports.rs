@@ -14,8 +14,11 @@ impl Actor {
     pub(crate) fn handle_live_time(&mut self, now: Instant) {
         self.recover_devices(now);
         let interval = self.settings.stats_interval;
+        let limits = self.settings.limits.clone();
         let Some(live) = &mut self.live else { return };
         let due = live.handle_timeout(now, interval);
+        live.follow_ladder(now, &limits);
+        let step = live.poll_picture_step();
         let muted = live.muted;
         let noticed = live.session().map(|session| session.noticed(muted));
         let attention = noticed.map(|noticed| live.attention.handle(now, noticed));
@@ -25,6 +28,10 @@ impl Actor {
         }
         if due.report {
             self.send_report();
+        }
+        if let Some(step) = step {
+            tracing::info!(step = step.name, limitation = step.limitation.as_str(), "picture");
+            self.tell(ClientEvent::Picture(step));
         }
         for change in attention.into_iter().flatten() {
             match change {
@@ -45,9 +52,9 @@ impl Actor {
     pub(crate) fn handle_stats(&mut self, now: Instant, peer: PeerStats) {
         let limits = self.settings.limits.clone();
         let Some(live) = &mut self.live else { return };
-        let shares = live.share_bitrate(&limits);
+        let plan = live.follow_ladder(now, &limits);
         let media = live.session().map(|session| session.stats(now));
-        let stats = live.meter.measure(now, &peer, media.as_ref(), shares);
+        let stats = live.meter.measure(now, &peer, media.as_ref(), plan);
         if let Some(session) = live.session() {
             session.set_expected_loss(stats.transport.loss_out.unwrap_or(0.0) as f32);
             session.set_round_trip(Duration::from_secs_f64(stats.transport.rtt.unwrap_or(0.0)));
@@ -55,6 +62,7 @@ impl Actor {
         let media_in_age = live.meter.media_in_age(now);
         let sample = measure::sample(&stats, &peer, media.as_ref(), media_in_age, live.connected);
         live.judge.handle_sample(now, sample);
+        live.note_conditions(now, stats.transport.loss_out, media.as_ref());
         live.peer_stats = peer;
         live.stats = stats.clone();
         let silent = streams::is_silent(live.way, media_in_age);

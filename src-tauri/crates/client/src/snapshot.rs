@@ -1,5 +1,6 @@
 //! What a client shows and says, and what it is told.
 
+use crate::ladder::PictureStep;
 use crate::stats::CallStats;
 use crate::verdict::{Telltale, Verdict};
 use ahoy_call::{CallEnd, CallId, CallState, Direction, LinkQuality, Party, StreamCall, UserId};
@@ -203,6 +204,8 @@ pub struct LiveCall {
     pub muted: bool,
     pub microphone: MicrophoneState,
     pub camera: CameraState,
+    /// How the own picture is sent and what keeps it from more; `None` while it is not.
+    pub picture: Option<PictureStep>,
     /// The other side says that it is muted.
     pub remote_muted: Option<bool>,
     /// Pictures of the other side arrive.
@@ -336,6 +339,8 @@ pub enum ClientEvent {
     },
     /// The other person pressed a key of a telephone.
     Digit(char),
+    /// The picture that is sent became better or worse.
+    Picture(PictureStep),
     Stats(Box<CallStats>),
     Verdict(Verdict),
     Notice(Notice),

@@ -99,6 +99,7 @@ pub struct VideoOut {
     pub target_bitrate: u64,
     /// `none`, `cpu`, `bandwidth` or `other`.
     pub quality_limitation_reason: String,
+    pub quality_limitation_resolution_changes: u64,
     pub nack_count: u64,
     pub pli_count: u64,
     pub retransmitted_packets_sent: u64,

@@ -56,6 +56,7 @@ impl Actor {
             muted: live.muted,
             microphone: session.map_or(MicrophoneState::Ok, |session| session.microphone_state()),
             camera: camera_state(live),
+            picture: live.picture_step(),
             remote_muted: live.remote_media.audio.map(|audio| audio == Toggle::Off),
             remote_video: session.map(|session| session.pictures_arrive()),
             their_audio: live.their_words.audio.shown(),

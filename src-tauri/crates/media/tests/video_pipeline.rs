@@ -8,6 +8,7 @@ use ahoy_media::units::{Bitrate, Resolution, SequenceNumber};
 use ahoy_media::video::VideoFrame;
 use ahoy_media::video::assembly::KeyframeRequest;
 use ahoy_media::video::receive::{VideoPackets, VideoReceive, VideoReceiveSetup};
+use ahoy_media::video::send::stats::QualityLimitationReason;
 use ahoy_media::video::send::{VideoLimits, VideoSend, VideoSendSetup};
 use bytes::Bytes;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,6 +56,7 @@ fn setup(mut send: impl FnMut(EncodedFrame) -> bool + Send + 'static) -> VideoSe
         bitrate: Bitrate::from_kbps(400),
         resolution: SIZE,
         frame_rate: 60,
+        limitation: QualityLimitationReason::None,
     };
     VideoSendSetup {
         encoder: Box::new(PictureCodec::encoder),
@@ -270,8 +272,12 @@ fn a_frame_that_is_not_taken_is_followed_by_a_keyframe() {
 #[test]
 fn pictures_shrink_to_the_limit_and_keep_to_the_frame_rate() {
     let (send, frames) = sender_to_channel(Some(pattern_at(60)));
-    send.set_resolution(Resolution::new(160, 160));
-    send.set_frame_rate(10);
+    send.set_limits(VideoLimits {
+        bitrate: Bitrate::from_kbps(400),
+        resolution: Resolution::new(160, 160),
+        frame_rate: 10,
+        limitation: QualityLimitationReason::Bandwidth,
+    });
     let mut decoder = PictureCodec::Vp8.decoder();
     let small = std::iter::from_fn(|| frames.recv_timeout(LONG).ok()).find_map(|frame| {
         let decoded = decoder.decode(&frame.payload).ok()??;
@@ -290,6 +296,23 @@ fn pictures_shrink_to_the_limit_and_keep_to_the_frame_rate() {
     let stats = send.stats(Instant::now());
     assert_eq!((stats.frame_width, stats.frame_height), (160, 90));
     assert_eq!(stats.quality_limitation_reason.as_str(), "bandwidth");
+}
+
+#[test]
+fn pictures_pause_while_the_camera_goes_on_and_come_back_with_a_keyframe() {
+    let (send, frames) = sender_to_channel(Some(pattern_at(60)));
+    let limits = |frame_rate| VideoLimits {
+        bitrate: Bitrate::from_kbps(400),
+        resolution: SIZE,
+        frame_rate,
+        limitation: QualityLimitationReason::Bandwidth,
+    };
+    assert!(frames.recv_timeout(LONG).expect("a frame").keyframe);
+    send.set_limits(limits(0));
+    // What was on its way comes, and then nothing.
+    while frames.recv_timeout(Duration::from_millis(300)).is_ok() {}
+    send.set_limits(limits(60));
+    assert!(frames.recv_timeout(LONG).expect("a frame").keyframe);
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub struct PeerConfig {
 }
 
 impl Default for PeerConfig {
-    /// No servers, Opus and VP8, 1 Mbit/s at the start, 100 kbit/s to 5 Mbit/s.
+    /// No servers, Opus and VP8, 1 Mbit/s at the start, 24 kbit/s to 5 Mbit/s.
     fn default() -> Self {
         Self {
             ice_servers: Vec::new(),
@@ -38,7 +38,7 @@ impl Default for PeerConfig {
             audio_codecs: vec![AudioCodec::Opus],
             video_codecs: vec![VideoCodec::Vp8],
             start_bitrate: Bitrate::from_kbps(1000),
-            min_bitrate: Bitrate::from_kbps(100),
+            min_bitrate: Bitrate::from_kbps(24),
             max_bitrate: Bitrate::from_kbps(5000),
         }
     }

@@ -3,17 +3,23 @@
 use crate::codec::{audio_parameters, clock_rates, event_parameters, video_parameters};
 use crate::config::{IceServer, PeerConfig};
 use crate::error::PeerError;
-use crate::estimator::PublishedEstimator;
+use crate::estimator::{Coverage, PublishedEstimator};
+use crate::feedback_interval::{self, FeedbackInterval};
+use crate::frame_sender::Gate;
 use crate::ledger::Ledger;
 use crate::media_tap::{MediaTap, Sinks};
 use crate::outlet::Outlet;
-use crate::repairs::Repairs;
+use crate::pacing::Pacing;
+use crate::repair_types::RepairTypes;
 use crate::rtx::RtxUnpacker;
+use crate::rtx_binding::WithRtx;
 use crate::streams::LocalStreams;
 use crate::turn_stream::TurnStreams;
 use crate::wire_tap::WireTap;
 use rtc::ice::mdns::MulticastDnsMode;
-use rtc::interceptor::{CongestionControlBuilder, NackGeneratorBuilder, Registry, Slot};
+use rtc::interceptor::{
+    CongestionControlBuilder, NackGeneratorBuilder, Registry, Slot, TwccReceiverBuilder, TwccSenderBuilder,
+};
 use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::shared::error::Error;
@@ -44,10 +50,11 @@ const REFLEXIVE_WAIT: Duration = Duration::from_millis(200);
 const OVERTAKING_WAIT: Duration = Duration::ZERO;
 const RELAY_WAIT: Duration = Duration::from_millis(500);
 
-/// Between requests for the same missing packet; a repair takes a round trip. Chosen, not measured.
-const NACK_INTERVAL: Duration = Duration::from_millis(50);
+/// Between requests for the same missing packet. A sender answers them once in a round trip; on a short path the next
+/// repair of one that was lost itself must not wait. At 50 ms a path that loses a fifth froze once a second.
+const NACK_INTERVAL: Duration = Duration::from_millis(25);
 /// Requests for one packet: after half a second a keyframe is due anyway.
-const NACKS_PER_PACKET: u16 = 10;
+const NACKS_PER_PACKET: u16 = 20;
 
 /// Distance from the wire of our own interceptors: before everything, between responder and generator, after everything.
 const WIRE_TAP: usize = 500;
@@ -88,7 +95,9 @@ pub(crate) struct Taps {
     pub(crate) ledger: Arc<Mutex<Ledger>>,
     pub(crate) outlet: Arc<Outlet>,
     pub(crate) sinks: Arc<Mutex<Sinks>>,
-    pub(crate) repairs: Arc<Repairs>,
+    pub(crate) repair_types: Arc<RepairTypes>,
+    /// Closed while pictures are behind.
+    pub(crate) pictures: Arc<Gate>,
     #[cfg(test)]
     pub(crate) workarounds: Workarounds,
 }
@@ -125,7 +134,7 @@ pub(crate) fn media(
     Ok((engine, with_our_interceptors(registry, config, taps, streams)))
 }
 
-/// The library's pacer is left out: it is one queue for sound and pictures, and a keyframe in it delays the voice.
+/// The library's pacer is replaced: it is one queue for sound and pictures, and a keyframe in it delays the voice.
 fn with_our_interceptors(
     registry: Registry,
     config: &PeerConfig,
@@ -133,12 +142,18 @@ fn with_our_interceptors(
     streams: &LocalStreams,
 ) -> Registry {
     let (start, min, max) = (config.start_bitrate, config.min_bitrate, config.max_bitrate);
-    let estimator = PublishedEstimator::new(start, min, max, taps.outlet.clone());
+    let coverage = Arc::new(Coverage::default());
+    let estimator = PublishedEstimator::new(start, min, max, coverage.clone(), taps.outlet.clone());
+    let pacing = Pacing::new(estimator.control(), taps.pictures.clone(), streams.video);
+    let feedback = TwccReceiverBuilder::new()
+        .with_interval(feedback_interval::SHORTEST)
+        .build();
     let nacks = NackGeneratorBuilder::new().with_interval(NACK_INTERVAL);
     let wire = WireTap::new(
         taps.ledger.clone(),
         taps.outlet.clone(),
-        taps.repairs.clone(),
+        taps.repair_types.clone(),
+        coverage,
         streams.video_rtx,
     );
     let media = MediaTap::new(
@@ -157,8 +172,11 @@ fn with_our_interceptors(
     let registry = registry
         .with(
             Slot::CongestionControl,
-            CongestionControlBuilder::new(estimator).build(),
+            WithRtx(CongestionControlBuilder::new(estimator).build()),
         )
+        .with(Slot::TwccSender, WithRtx(TwccSenderBuilder::new().build()))
+        .with(Slot::Pacer, pacing)
+        .with(Slot::TwccReceiver, FeedbackInterval::new(feedback))
         .with(Slot::from(WIRE_TAP), wire)
         .with(Slot::from(MEDIA_TAP), media);
     #[cfg(test)]
@@ -166,7 +184,10 @@ fn with_our_interceptors(
         return registry.with(Slot::NackGenerator, nacks.build());
     }
     registry
-        .with(Slot::from(RTX_UNPACKER), RtxUnpacker::new(taps.repairs.clone()))
+        .with(
+            Slot::from(RTX_UNPACKER),
+            RtxUnpacker::new(taps.repair_types.clone()),
+        )
         .with(
             Slot::NackGenerator,
             nacks.with_max_nacks_per_packet(NACKS_PER_PACKET).build(),

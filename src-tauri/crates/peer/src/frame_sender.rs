@@ -46,7 +46,7 @@ impl FrameSender {
 
     /// Whether a frame sent next would be taken; a pipeline asks before it encodes.
     pub fn ready(&self) -> bool {
-        self.gate.is_open() && !self.tx.is_closed() && self.tx.capacity() > 0
+        self.gate.is_open() && self.gate.keeps_up() && !self.tx.is_closed() && self.tx.capacity() > 0
     }
 
     /// The codec in which a picture sent next would be taken; `None` when none would. A pipeline asks before it encodes.
@@ -85,6 +85,8 @@ pub(crate) struct Gate {
     digits: Mutex<DigitSender>,
     /// The payload type of digits; `None` = the other side takes none.
     events: Mutex<Option<u8>>,
+    /// What was handed on has not left yet.
+    behind: AtomicBool,
     dropped: AtomicU64,
     handed: AtomicU64,
     refused: AtomicU64,
@@ -93,6 +95,14 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn set_connected(&self, connected: bool) {
         self.connected.store(connected, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_behind(&self, behind: bool) {
+        self.behind.store(behind, Ordering::Relaxed);
+    }
+
+    pub(crate) fn keeps_up(&self) -> bool {
+        !self.behind.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_events(&self, payload_type: Option<u8>) {

@@ -16,7 +16,7 @@ use crate::media_tap::Sinks;
 use crate::negotiation::{LocalMedia, Negotiation};
 use crate::outlet::{self, Outlet};
 use crate::rehearsal::Rehearsal;
-use crate::repairs::Repairs;
+use crate::repair_types::RepairTypes;
 use crate::sockets::CountedRuntime;
 use crate::stats::PeerStats;
 use crate::streams::{LocalStreams, track_codecs};
@@ -51,7 +51,7 @@ struct Inner {
     handler: Arc<Handler>,
     ledger: Arc<Mutex<Ledger>>,
     sinks: Arc<Mutex<Sinks>>,
-    repairs: Arc<Repairs>,
+    repair_types: Arc<RepairTypes>,
     outlet: Arc<Outlet>,
     negotiation: tokio::sync::Mutex<Negotiation>,
     audio_out: FrameSender,
@@ -87,16 +87,17 @@ impl Peer {
     ) -> Result<Peer, PeerError> {
         let streams = LocalStreams::random()?;
         let (outlet, queue) = Outlet::new(config.start_bitrate);
+        let (audio_out, audio_frames) = FrameSender::channel();
+        let (video_out, video_frames) = FrameSender::channel();
         let taps = Taps {
             ledger: Arc::new(Mutex::new(Ledger::new(streams.audio, streams.video))),
             outlet: Arc::new(outlet),
             sinks: Arc::default(),
-            repairs: Arc::default(),
+            repair_types: Arc::default(),
+            pictures: Arc::clone(video_out.gate()),
             #[cfg(test)]
             workarounds: setup.workarounds,
         };
-        let (audio_out, audio_frames) = FrameSender::channel();
-        let (video_out, video_frames) = FrameSender::channel();
         let gates = [Arc::clone(audio_out.gate()), Arc::clone(video_out.gate())];
         let handler = Arc::new(Handler::new(taps.outlet.clone(), gates));
         let socket_send_errors = Arc::new(AtomicU64::new(0));
@@ -142,18 +143,17 @@ impl Peer {
             TrackOut {
                 track: media.track(),
                 gate: Arc::clone(sender.gate()),
-                outlet: taps.outlet.clone(),
                 packetizer,
             }
         };
         let mut senders = Vec::new();
         if let Some(media) = &audio {
             let out = track_out(media, &audio_out, streams.audio);
-            senders.push(tokio::spawn(out.send_unpaced(audio_frames)));
+            senders.push(tokio::spawn(out.send(audio_frames)));
         }
         if let Some(media) = &video {
             let out = track_out(media, &video_out, streams.video);
-            senders.push(tokio::spawn(out.send_paced(video_frames)));
+            senders.push(tokio::spawn(out.send(video_frames)));
         }
         let carrier = tokio::spawn(outlet::carry(taps.outlet.clone(), queue, events));
         let feedback_ssrc = streams.video;
@@ -165,7 +165,7 @@ impl Peer {
             handler,
             ledger: taps.ledger,
             sinks: taps.sinks,
-            repairs: taps.repairs,
+            repair_types: taps.repair_types,
             outlet: taps.outlet,
             negotiation: tokio::sync::Mutex::new(negotiation),
             audio_out,
@@ -417,13 +417,13 @@ impl Inner {
                 negotiation.video_payload_types(),
                 negotiation.events_received(),
             );
-        self.repairs.set_received(negotiation.repairs_received());
+        self.repair_types.set_received(negotiation.repairs_received());
         negotiation
             .open_gates(&*self.connection, &self.audio_out, &self.video_out)
             .await;
         let pictures = self.video_out.gate().negotiated();
         let repairing = pictures.and_then(|(_, payload_type)| negotiation.repair_of(payload_type));
-        self.repairs.set_sent(repairing);
+        self.repair_types.set_sent(repairing);
         if let Some((Codec::Audio(codec), _)) = self.audio_out.gate().negotiated() {
             let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
             ledger.set_audio_clock(audio_clock_rate(codec));

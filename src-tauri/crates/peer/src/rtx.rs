@@ -4,7 +4,7 @@
 //! asks for it again until the packet leaves its log. Runs on the connection's driver task.
 
 use crate::interceptor::Passage;
-use crate::repairs::Repairs;
+use crate::repair_types::RepairTypes;
 use ahoy_media::units::SequenceNumber;
 use rtc::interceptor::{Attribute, Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::sansio::Protocol;
@@ -27,15 +27,15 @@ struct Repaired {
 pub(crate) struct RtxUnpacker {
     /// By SSRC of the RTX stream.
     streams: HashMap<u32, Repaired>,
-    repairs: Arc<Repairs>,
+    repair_types: Arc<RepairTypes>,
     passage: Passage,
 }
 
 impl RtxUnpacker {
-    pub(crate) fn new(repairs: Arc<Repairs>) -> Self {
+    pub(crate) fn new(repair_types: Arc<RepairTypes>) -> Self {
         Self {
             streams: HashMap::new(),
-            repairs,
+            repair_types,
             passage: Passage::default(),
         }
     }
@@ -55,7 +55,7 @@ impl RtxUnpacker {
         packet.header.sequence_number = sequence.as_u16();
         packet.header.ssrc = repaired.ssrc;
         packet.header.payload_type = self
-            .repairs
+            .repair_types
             .repaired_by(packet.header.payload_type)
             .unwrap_or(repaired.payload_type);
         packet.payload = packet.payload.slice(ORIGINAL_SEQUENCE..);

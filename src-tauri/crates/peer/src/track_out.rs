@@ -3,8 +3,6 @@
 use crate::digits::EventPacket;
 use crate::event::{Codec, MediaKind};
 use crate::frame_sender::Gate;
-use crate::outlet::Outlet;
-use crate::pacer::Pacer;
 use crate::payload::PicturePayloads;
 use ahoy_media::packet::EncodedFrame;
 use ahoy_media::units::RtpTime;
@@ -12,7 +10,6 @@ use bytes::Bytes;
 use rtc::rtp::Packet;
 use rtc::rtp::header::Header;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 use tokio::sync::mpsc;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
@@ -98,29 +95,14 @@ pub(crate) type TrackSlot = Arc<OnceLock<Arc<TrackLocalStaticRTP>>>;
 pub(crate) struct TrackOut {
     pub(crate) track: TrackSlot,
     pub(crate) gate: Arc<Gate>,
-    pub(crate) outlet: Arc<Outlet>,
     pub(crate) packetizer: Packetizer,
 }
 
 impl TrackOut {
-    /// Sends every frame at once.
-    pub(crate) async fn send_unpaced(mut self, mut frames: mpsc::Receiver<EncodedFrame>) {
+    /// Sends every frame at once; pictures are spread further on, by the connection.
+    pub(crate) async fn send(mut self, mut frames: mpsc::Receiver<EncodedFrame>) {
         while let Some(frame) = frames.recv().await {
             for packet in self.packets_of(&frame) {
-                self.write(packet).await;
-            }
-        }
-    }
-
-    /// Spreads the packets of large frames.
-    pub(crate) async fn send_paced(mut self, mut frames: mpsc::Receiver<EncodedFrame>) {
-        let mut pacer = Pacer::new();
-        while let Some(frame) = frames.recv().await {
-            for packet in self.packets_of(&frame) {
-                let wait = pacer.handle_packet(Instant::now(), packet.payload.len(), self.outlet.target());
-                if !wait.is_zero() {
-                    tokio::time::sleep(wait).await;
-                }
                 self.write(packet).await;
             }
         }
@@ -160,6 +142,7 @@ mod tests {
     use super::*;
     use crate::config::VideoCodec;
     use crate::payload::PAYLOAD_MTU;
+    use std::time::Instant;
 
     #[test]
     fn a_picture_becomes_numbered_packets_of_which_the_last_is_marked() {

@@ -3,12 +3,15 @@
 //! The library keeps inbound RTCP from its own statistics and from the application, and it only logs packets that it
 //! cannot marshal. Runs on the connection's driver task; knows nothing of what its findings lead to.
 
+use crate::estimator::Coverage;
 use crate::event::MediaKind;
 use crate::interceptor::Passage;
 use crate::ledger::Ledger;
 use crate::outlet::Outlet;
-use crate::repairs::Repairs;
+use crate::pacing::Fill;
+use crate::repair_types::RepairTypes;
 use rtc::interceptor::{Attribute, Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
 use rtc::rtp::header::Header;
 use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
@@ -19,7 +22,8 @@ use std::time::Instant;
 pub(crate) struct WireTap {
     ledger: Arc<Mutex<Ledger>>,
     outlet: Arc<Outlet>,
-    repairs: Arc<Repairs>,
+    repair_types: Arc<RepairTypes>,
+    coverage: Arc<Coverage>,
     /// SSRC of the RTX stream that repairs the video sent here.
     video_rtx: u32,
     passage: Passage,
@@ -33,13 +37,15 @@ impl WireTap {
     pub(crate) fn new(
         ledger: Arc<Mutex<Ledger>>,
         outlet: Arc<Outlet>,
-        repairs: Arc<Repairs>,
+        repair_types: Arc<RepairTypes>,
+        coverage: Arc<Coverage>,
         video_rtx: u32,
     ) -> Self {
         Self {
             ledger,
             outlet,
-            repairs,
+            repair_types,
+            coverage,
             video_rtx,
             passage: Passage::default(),
             scratch: Vec::new(),
@@ -71,6 +77,15 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for WireTap {
     type Time = Instant;
 
     fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
+        if let Packet::Rtcp(packets) = &message.message.packet {
+            let feedback = packets
+                .iter()
+                .filter_map(|packet| packet.as_any().downcast_ref::<TransportLayerCc>());
+            for told in feedback {
+                self.coverage
+                    .note(told.base_sequence_number, told.packet_status_count);
+            }
+        }
         if let Packet::Rtcp(packets) = &message.message.packet
             && self.reads_rtcp()
         {
@@ -90,7 +105,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for WireTap {
     fn handle_write(&mut self, mut message: TaggedPacket) -> Result<(), Error> {
         if let Packet::Rtp(packet) = &mut message.message.packet
             && packet.header.ssrc == self.video_rtx
-            && let Some(payload_type) = self.repairs.sent()
+            && let Some(payload_type) = self.repair_types.sent()
         {
             packet.header.payload_type = payload_type;
         }
@@ -98,7 +113,9 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for WireTap {
             Packet::Rtp(packet) => {
                 let well_formed = self.is_well_formed(&packet.header);
                 let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-                if packet.header.ssrc == self.video_rtx {
+                if message.message.custom::<Fill>().is_some() {
+                    // It repairs nothing that anybody asked for.
+                } else if packet.header.ssrc == self.video_rtx {
                     ledger.handle_sent_rtx(MediaKind::Video);
                 } else {
                     let retransmission = message.message.has(&Attribute::Retransmission);

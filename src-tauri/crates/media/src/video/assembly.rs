@@ -6,6 +6,7 @@
 
 mod format;
 mod keyframe_asking;
+mod repair_wait;
 mod sequence;
 
 pub use format::{Fragment, FrameOrder, Layer, PayloadFormat};
@@ -15,6 +16,7 @@ use crate::packet::ReceivedPacket;
 use crate::units::RtpTime;
 use bytes::{Bytes, BytesMut};
 use keyframe_asking::KeyframeAsking;
+use repair_wait::RepairWait;
 use sequence::{Arrival, SequenceWindow};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -78,7 +80,7 @@ pub struct FrameAssembly<F> {
     /// Lowest temporal layer that refers to a lost frame.
     broken_layer: Option<u8>,
     gap: Option<Gap>,
-    patience: Duration,
+    wait: RepairWait,
     asking: KeyframeAsking,
     ssrc: Option<u32>,
     counts: AssemblyCounts,
@@ -114,11 +116,6 @@ enum Extent {
 }
 
 impl<F: PayloadFormat> FrameAssembly<F> {
-    /// Bounds of the wait for a missing packet. 100 ms covers a retransmission on a short path with its NACK delay; at 250
-    /// ms a keyframe is the faster way out (chosen, not measured).
-    pub const PATIENCE: std::ops::RangeInclusive<Duration> =
-        Duration::from_millis(100)..=Duration::from_millis(250);
-
     pub fn new(format: F) -> Self {
         Self {
             format,
@@ -129,16 +126,16 @@ impl<F: PayloadFormat> FrameAssembly<F> {
             last_order: FrameOrder::default(),
             broken_layer: None,
             gap: None,
-            patience: *Self::PATIENCE.start(),
+            wait: RepairWait::new(),
             asking: KeyframeAsking::default(),
             ssrc: None,
             counts: AssemblyCounts::default(),
         }
     }
 
-    /// Sets the wait for a missing packet to two round trips, within [`Self::PATIENCE`].
+    /// Sets the round trip that the wait for a missing packet goes by.
     pub fn set_round_trip(&mut self, rtt: Duration) {
-        self.patience = (rtt * 2).clamp(*Self::PATIENCE.start(), *Self::PATIENCE.end());
+        self.wait.set_round_trip(rtt);
         self.asking.set_round_trip(rtt);
     }
 
@@ -176,6 +173,7 @@ impl<F: PayloadFormat> FrameAssembly<F> {
             }
         };
         self.counts.packets_received += 1;
+        self.wait.handle_packet(number);
         if number < self.next {
             self.counts.packets_late += 1;
             return;
@@ -223,7 +221,9 @@ impl<F: PayloadFormat> FrameAssembly<F> {
             if self.jump_to_whole_keyframe() {
                 continue;
             }
-            if now.saturating_duration_since(gap.since) < self.patience && self.packets.len() <= MAX_PACKETS {
+            if now.saturating_duration_since(gap.since) < self.wait.patience()
+                && self.packets.len() <= MAX_PACKETS
+            {
                 return None;
             }
             self.give_up(missing);
@@ -237,7 +237,7 @@ impl<F: PayloadFormat> FrameAssembly<F> {
 
     /// When to poll again although no packet came.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let patience_ends = self.gap.map(|gap| gap.since + self.patience);
+        let patience_ends = self.gap.map(|gap| gap.since + self.wait.patience());
         let ask = self.asking.due().filter(|_| !self.keyframe_is_coming());
         [patience_ends, ask].into_iter().flatten().min()
     }
@@ -255,6 +255,7 @@ impl<F: PayloadFormat> FrameAssembly<F> {
         self.needs_keyframe = true;
         self.gap = None;
         self.last_order = FrameOrder::default();
+        self.wait.start_anew();
     }
 
     /// Moves to the first keyframe that has begun to come; false when there is none.
@@ -270,7 +271,7 @@ impl<F: PayloadFormat> FrameAssembly<F> {
             return true;
         }
         // The first packet of a keyframe may still come, so younger packets are kept; older ones are of no use.
-        let patience = self.patience;
+        let patience = self.wait.patience();
         let useless = |held: &Held| {
             now.saturating_duration_since(held.arrived_at) >= patience
                 || held.fragment.is_some_and(|fragment| fragment.starts_frame)

@@ -38,8 +38,10 @@ pub struct VideoLimits {
     pub bitrate: Bitrate,
     /// Pictures are scaled down to fit, keeping their shape; never up.
     pub resolution: Resolution,
-    /// Pictures per second.
+    /// Pictures per second; 0 = none are sent, while the camera goes on.
     pub frame_rate: u32,
+    /// Why this is not more; what an encoder that is too slow adds is measured here.
+    pub limitation: QualityLimitationReason,
 }
 
 /// Makes the encoder of a codec for a size, a bitrate and a rate in pictures per second.
@@ -133,18 +135,11 @@ impl VideoSend {
         })
     }
 
-    pub fn set_bitrate(&self, bitrate: Bitrate) {
-        self.shared.control().limits.bitrate = bitrate;
-    }
-
-    /// Sets the size that pictures must fit in.
-    pub fn set_resolution(&self, resolution: Resolution) {
-        self.shared.control().limits.resolution = resolution;
-    }
-
-    /// Sets the highest rate, pictures per second.
-    pub fn set_frame_rate(&self, frame_rate: u32) {
-        self.shared.control().limits.frame_rate = frame_rate;
+    /// Sends so much at most from the next picture on; after a pause that is a keyframe.
+    pub fn set_limits(&self, limits: VideoLimits) {
+        let mut control = self.shared.control();
+        control.keyframe_requested |= control.limits.frame_rate == 0 && limits.frame_rate > 0;
+        control.limits = limits;
     }
 
     /// Makes the next picture a keyframe, at most every 300 ms.
@@ -242,6 +237,7 @@ impl Pipeline {
                 self.keyframes.request();
             }
             if !control.enabled
+                || control.limits.frame_rate == 0
                 || !self
                     .frame_rate
                     .accepts(frame.captured_at, control.limits.frame_rate)
@@ -297,7 +293,8 @@ impl Pipeline {
                 sent: size,
                 bytes: encoded.payload.len(),
                 keyframe: encoded.keyframe,
-                limitation: self.limitation(camera, size, limit.reason),
+                camera,
+                limitation: self.limitation(camera, size, limit.reason, limits.limitation),
             },
         );
         let rtp_time = rtp_time(frame.captured_at.saturating_duration_since(self.epoch));
@@ -339,18 +336,19 @@ impl Pipeline {
         network.joined(self.cpu.size(camera))
     }
 
+    /// Why the picture is not more: `by_size` for its size, `given` for everything the network decides.
     fn limitation(
         &self,
         camera: Resolution,
         sent: Resolution,
-        reason: QualityLimitationReason,
+        by_size: QualityLimitationReason,
+        given: QualityLimitationReason,
     ) -> QualityLimitationReason {
-        if self.cpu.is_overloaded() {
+        let shrunk = sent.pixels() < camera.pixels();
+        if self.cpu.is_overloaded() || (shrunk && by_size == QualityLimitationReason::Cpu) {
             QualityLimitationReason::Cpu
-        } else if sent.pixels() < camera.pixels() {
-            reason
         } else {
-            QualityLimitationReason::None
+            given
         }
     }
 

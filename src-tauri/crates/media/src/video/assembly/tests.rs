@@ -175,8 +175,8 @@ fn a_loss_is_given_up_at_the_limit_and_frames_wait_for_a_keyframe() {
 }
 
 #[test]
-fn the_limit_is_two_round_trips_within_bounds() {
-    for (rtt, patience) in [(10, 100), (80, 160), (900, 250)] {
+fn the_limit_leaves_time_for_a_repair_where_one_can_come() {
+    for (rtt, patience) in [(10, 100), (80, 130), (900, 100)] {
         let (mut sender, mut receiver) = (Sender::new(), Receiver::new());
         receiver.assembly.set_round_trip(MS * rtt);
         receiver.take(sender.frame(true, 1, 0));

@@ -48,6 +48,8 @@ pub struct VideoSendStats {
     /// Wall time of encoding one picture, smoothed over about 16.
     pub encode_time: Duration,
     pub quality_limitation_reason: QualityLimitationReason,
+    /// Changes of size for such a reason, the camera's own not counted.
+    pub quality_limitation_resolution_changes: u64,
     /// Pictures that were replaced by newer ones before the encoder was free.
     pub frames_overwritten: u64,
     /// Pictures dropped before encoding because the peer connection's queue was full.
@@ -67,6 +69,9 @@ pub(super) struct Encoded {
     pub(super) sent: Resolution,
     pub(super) bytes: usize,
     pub(super) keyframe: bool,
+    /// Size of the picture before it was scaled.
+    pub(super) camera: Resolution,
+    /// Why it is not more.
     pub(super) limitation: QualityLimitationReason,
 }
 
@@ -76,6 +81,8 @@ pub(super) struct StatsKeeper {
     pub(super) totals: VideoSendStats,
     frames: SlidingRate,
     bytes: SlidingRate,
+    /// Sizes of the last picture, of the camera and as sent.
+    last: Option<(Resolution, Resolution)>,
 }
 
 impl StatsKeeper {
@@ -98,6 +105,10 @@ impl StatsKeeper {
         totals.frames_encoded += 1;
         totals.key_frames_encoded += u64::from(encoded.keyframe);
         totals.bytes_sent += encoded.bytes as u64;
+        let before = self.last.replace((encoded.camera, encoded.sent));
+        if before.is_some_and(|(camera, sent)| camera == encoded.camera && sent != encoded.sent) {
+            totals.quality_limitation_resolution_changes += 1;
+        }
         (totals.frame_width, totals.frame_height) = (encoded.sent.width, encoded.sent.height);
         totals.quality_limitation_reason = encoded.limitation;
     }
@@ -115,5 +126,28 @@ impl StatsKeeper {
             bitrate: Bitrate::from_bps((self.bytes.per_second(now) * 8.0) as u64),
             ..self.totals.clone()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_of_size_are_counted() {
+        let (mut keeper, now) = (StatsKeeper::default(), Instant::now());
+        for width in [1280, 1280, 640, 640, 1280] {
+            let encoded = Encoded {
+                codec: PictureCodec::Vp8,
+                implementation: "none",
+                camera: Resolution::new(1280, 720),
+                sent: Resolution::new(width, width * 9 / 16),
+                bytes: 1,
+                keyframe: false,
+                limitation: QualityLimitationReason::Bandwidth,
+            };
+            keeper.handle_encoded(now, encoded);
+        }
+        assert_eq!(keeper.totals.quality_limitation_resolution_changes, 2);
     }
 }

@@ -1,0 +1,385 @@
+//! The interceptor that spreads pictures and their repairs, and sends bursts that find out what the path carries.
+//!
+//! Sound passes at once. Runs on the connection's driver task, between whatever makes packets and the numbering for
+//! feedback, so that repairs and bursts are measured too.
+
+use crate::estimator::{SharedControl, WIRE_OVERHEAD, lock};
+use crate::frame_sender::Gate;
+use crate::interceptor::Passage;
+use crate::pacer::Pacer;
+use crate::padding::{Padding, RtxStream};
+use crate::repairs::Repairs;
+use rtc::interceptor::{Attribute, AttributedPacket, Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::sansio::Protocol;
+use rtc::shared::TransportContext;
+use rtc::shared::error::Error;
+use rtc::shared::marshal::MarshalSize;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Packets of pictures that wait: a keyframe of 1.2 MB. The gate closes long before; what comes all the same is dropped,
+/// and asked for again.
+const QUEUE: usize = 1024;
+/// Repairs that wait; the other side asks again for those that are dropped.
+const REPAIR_QUEUE: usize = 128;
+/// Without a picture for so long there is nothing to find more room for.
+const PICTURES_STOPPED: Duration = Duration::from_secs(1);
+
+/// Marks a packet that only fills a burst.
+pub(crate) struct Fill;
+
+pub(crate) struct Pacing {
+    control: SharedControl,
+    /// Told whether the pictures are behind.
+    gate: Arc<Gate>,
+    /// SSRC of the pictures.
+    video: u32,
+    rtx: Option<RtxStream>,
+    pacer: Pacer,
+    padding: Padding,
+    repairs: Repairs,
+    waiting_repairs: VecDeque<TaggedPacket>,
+    waiting: VecDeque<TaggedPacket>,
+    /// Of both, on the wire.
+    waiting_bytes: usize,
+    picture_at: Option<Instant>,
+    passage: Passage,
+}
+
+impl Pacing {
+    pub(crate) fn new(control: SharedControl, gate: Arc<Gate>, video: u32) -> Self {
+        Self {
+            control,
+            gate,
+            video,
+            rtx: None,
+            pacer: Pacer::default(),
+            padding: Padding::default(),
+            repairs: Repairs::default(),
+            waiting_repairs: VecDeque::new(),
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            picture_at: None,
+            passage: Passage::default(),
+        }
+    }
+
+    fn take(&mut self, message: TaggedPacket) {
+        let now = message.now;
+        let Packet::Rtp(packet) = &message.message.packet else {
+            self.passage.outbound.push_back(message);
+            return;
+        };
+        let bytes = wire_bytes(packet);
+        if !self.is_waiting() {
+            self.pacer.handle_idle(now);
+        }
+        let repairs = self.rtx.is_some_and(|rtx| rtx.ssrc == packet.header.ssrc);
+        if packet.header.ssrc == self.video && !message.message.has(&Attribute::Retransmission) {
+            self.padding.handle_picture_packet(packet);
+            self.picture_at = Some(now);
+            if self.waiting.len() < QUEUE {
+                self.waiting_bytes += bytes;
+                self.waiting.push_back(message);
+            }
+        } else if packet.header.ssrc == self.video || repairs {
+            let repaired = match packet.payload.get(..2) {
+                Some(original) if repairs => u16::from_be_bytes([original[0], original[1]]),
+                Some(_) | None => packet.header.sequence_number,
+            };
+            let (target, rtt) = {
+                let control = lock(&self.control);
+                (control.target(), control.rtt())
+            };
+            if self.waiting_repairs.len() < REPAIR_QUEUE
+                && self.repairs.allows(now, repaired, bytes, target, rtt)
+            {
+                self.waiting_bytes += bytes;
+                self.waiting_repairs.push_back(message);
+            }
+        } else {
+            self.passage.outbound.push_back(message);
+        }
+    }
+
+    /// Lets go what is due; repairs first, since pictures wait for them at the other side.
+    fn release(&mut self, now: Instant) {
+        let control = Arc::clone(&self.control);
+        let mut control = lock(&control);
+        let target = control.target();
+        if self.pictures_flow(now)
+            && let Some(burst) = control.poll_burst(now)
+        {
+            if !self.is_waiting() {
+                self.pacer.handle_idle(now);
+            }
+            self.pacer.handle_burst(burst);
+        }
+        while self.pacer.due(now) <= now {
+            let Some(mut message) = self.next_packet(now) else {
+                break;
+            };
+            message.now = now;
+            let bytes = match &mut message.message.packet {
+                Packet::Rtp(packet) => wire_bytes(packet),
+                _ => 0,
+            };
+            self.passage.outbound.push_back(message);
+            if let Some(sent) = self.pacer.handle_sent(now, bytes, self.waiting_bytes, target) {
+                control.handle_burst_sent(sent.begin, sent.end);
+            }
+        }
+        self.gate.set_behind(Pacer::is_behind(self.waiting_bytes, target));
+    }
+
+    fn next_packet(&mut self, now: Instant) -> Option<TaggedPacket> {
+        if let Some(mut message) = self.waiting_repairs.pop_front() {
+            if let Packet::Rtp(packet) = &mut message.message.packet {
+                self.waiting_bytes = self.waiting_bytes.saturating_sub(wire_bytes(packet));
+                if packet.header.ssrc != self.video {
+                    self.padding.number(&mut packet.header);
+                }
+            }
+            return Some(message);
+        }
+        if let Some(message) = self.waiting.pop_front() {
+            if let Packet::Rtp(packet) = &message.message.packet {
+                self.waiting_bytes = self.waiting_bytes.saturating_sub(wire_bytes(packet));
+            }
+            return Some(message);
+        }
+        if !self.pacer.wants_padding() {
+            return None;
+        }
+        let packet = self.padding.poll_packet(self.rtx?)?;
+        let fill = Attribute::Custom(Arc::new(Fill));
+        Some(TaggedPacket {
+            now,
+            transport: TransportContext::default(),
+            message: AttributedPacket::new(Packet::Rtp(packet)).with(fill),
+        })
+    }
+
+    fn pictures_flow(&self, now: Instant) -> bool {
+        self.rtx.is_some()
+            && self
+                .picture_at
+                .is_some_and(|at| now.saturating_duration_since(at) < PICTURES_STOPPED)
+    }
+
+    fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+            || !self.waiting_repairs.is_empty()
+            || (self.rtx.is_some() && self.pacer.wants_padding())
+    }
+}
+
+fn wire_bytes(packet: &rtc::rtp::Packet) -> usize {
+    packet.marshal_size() + WIRE_OVERHEAD
+}
+
+impl Protocol<TaggedPacket, TaggedPacket, ()> for Pacing {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = Error;
+    type Time = Instant;
+
+    fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
+        self.passage.inbound.push_back(message);
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<TaggedPacket> {
+        self.passage.inbound.pop_front()
+    }
+
+    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
+        let now = message.now;
+        self.take(message);
+        self.release(now);
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<TaggedPacket> {
+        self.passage.outbound.pop_front()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
+        self.release(now);
+        Ok(())
+    }
+
+    fn poll_timeout(&mut self) -> Option<Instant> {
+        // A moment that has passed is due at the next turn, which comes at once.
+        self.is_waiting().then(|| self.pacer.due(Instant::now()))
+    }
+}
+
+impl Interceptor for Pacing {
+    fn bind_local_stream(&mut self, info: &StreamInfo) {
+        if info.ssrc == self.video
+            && let (Some(ssrc), Some(payload_type)) = (info.ssrc_rtx, info.payload_type_rtx)
+        {
+            self.rtx = Some(RtxStream { ssrc, payload_type });
+        }
+    }
+
+    fn unbind_local_stream(&mut self, info: &StreamInfo) {
+        if info.ssrc == self.video {
+            self.rtx = None;
+        }
+    }
+
+    fn bind_remote_stream(&mut self, _info: &StreamInfo) {}
+
+    fn unbind_remote_stream(&mut self, _info: &StreamInfo) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::VideoCodec;
+    use crate::estimator::{Control, Sample};
+    use crate::event::Codec;
+    use crate::frame_sender::FrameSender;
+    use rtc::rtp::header::Header;
+    use std::sync::Mutex;
+
+    const VOICE: u32 = 1;
+    const VIDEO: u32 = 7;
+    const RTX: u32 = 8;
+
+    struct Sender {
+        pacing: Pacing,
+        pictures: FrameSender,
+        control: SharedControl,
+    }
+
+    fn sender() -> Sender {
+        let control = Arc::new(Mutex::new(Control::new(1e6, 24e3, 5e6)));
+        let (pictures, _frames) = FrameSender::channel();
+        pictures.gate().set_connected(true);
+        let vp8 = Codec::Video(VideoCodec::Vp8);
+        pictures.gate().set_negotiated(Some((vp8, 96)));
+        let mut pacing = Pacing::new(Arc::clone(&control), Arc::clone(pictures.gate()), VIDEO);
+        pacing.bind_local_stream(&StreamInfo {
+            ssrc: VIDEO,
+            ssrc_rtx: Some(RTX),
+            payload_type_rtx: Some(97),
+            ..StreamInfo::default()
+        });
+        Sender {
+            pacing,
+            pictures,
+            control,
+        }
+    }
+
+    fn message(now: Instant, ssrc: u32, sequence: u16) -> TaggedPacket {
+        let header = Header {
+            version: 2,
+            ssrc,
+            sequence_number: sequence,
+            ..Header::default()
+        };
+        let payload = vec![0, sequence as u8].into_iter().chain([0; 1100]).collect();
+        TaggedPacket {
+            now,
+            transport: TransportContext::default(),
+            message: AttributedPacket::new(Packet::Rtp(rtc::rtp::Packet { header, payload })),
+        }
+    }
+
+    impl Sender {
+        fn write(&mut self, message: TaggedPacket) {
+            self.pacing.handle_write(message).expect("nothing refuses");
+        }
+
+        /// SSRC, sequence number, whether it only fills: of what leaves now.
+        fn left(&mut self) -> Vec<(u32, u16, bool)> {
+            std::iter::from_fn(|| self.pacing.poll_write())
+                .filter_map(|message| match &message.message.packet {
+                    Packet::Rtp(packet) => {
+                        let fills = message.message.custom::<Fill>().is_some();
+                        Some((packet.header.ssrc, packet.header.sequence_number, fills))
+                    }
+                    _ => None,
+                })
+                .collect()
+        }
+    }
+
+    #[test]
+    fn voice_leaves_at_once_while_a_keyframe_waits_and_no_picture_is_asked_for() {
+        let (mut sender, begin) = (sender(), Instant::now());
+        // 57 kB at 1.8 Mbit/s take a quarter of a second.
+        (0..50).for_each(|number| sender.write(message(begin, VIDEO, number)));
+        let at_once = sender.left().len();
+        assert!(at_once <= 3, "{at_once}");
+        sender.write(message(begin, VOICE, 300));
+        assert_eq!(sender.left(), [(VOICE, 300, false)]);
+        let mut numbers = Vec::new();
+        for passed in 1..=400 {
+            let now = begin + Duration::from_millis(passed);
+            sender.pacing.handle_timeout(now).expect("nothing refuses");
+            numbers.extend(sender.left().into_iter().map(|(_, number, _)| number));
+            if passed == 50 {
+                assert!(!sender.pictures.gate().keeps_up());
+            }
+        }
+        assert!(
+            numbers.is_sorted() && numbers.len() == 50 - at_once,
+            "{numbers:?}"
+        );
+        assert!(sender.pictures.gate().keeps_up());
+        assert_eq!(sender.pacing.poll_timeout(), None);
+    }
+
+    #[test]
+    fn repairs_leave_before_pictures_under_numbers_in_one_row() {
+        let (mut sender, begin) = (sender(), Instant::now());
+        (0..20).for_each(|number| sender.write(message(begin, VIDEO, number)));
+        sender.left();
+        sender.write(message(begin, RTX, 0));
+        sender.write(message(begin, RTX, 0));
+        sender.write(message(begin, RTX, 1));
+        sender
+            .pacing
+            .handle_timeout(begin + Duration::from_millis(30))
+            .expect("nothing refuses");
+        // The second one asks for what is under way.
+        let left = sender.left();
+        assert_eq!(left[..2], [(RTX, 0, false), (RTX, 1, false)]);
+        assert_eq!(left[2].0, VIDEO);
+    }
+
+    #[test]
+    fn a_burst_without_pictures_is_filled_and_ends() {
+        let (mut sender, begin) = (sender(), Instant::now());
+        let sample = |number: u64| Sample {
+            departure: begin + Duration::from_millis(number * 10),
+            arrival: Some(Duration::from_millis(number * 10)),
+            bytes: 1200,
+        };
+        let samples: Vec<Sample> = (0..10).map(sample).collect();
+        let now = begin + Duration::from_millis(120);
+        lock(&sender.control).handle_feedback(now, &samples);
+        sender.write(message(now, VIDEO, 5));
+        let mut left = sender.left();
+        for passed in 1..=200 {
+            let now = now + Duration::from_millis(passed);
+            sender.pacing.handle_timeout(now).expect("nothing refuses");
+            left.extend(sender.left());
+        }
+        assert_eq!(left[0], (VIDEO, 5, false));
+        // 40 ms at three times 1 Mbit/s.
+        let filled = left
+            .iter()
+            .filter(|(ssrc, _, fills)| *ssrc == RTX && *fills)
+            .count();
+        assert!((8..=16).contains(&filled), "{left:?}");
+        assert_eq!(sender.pacing.poll_timeout(), None);
+    }
+}
