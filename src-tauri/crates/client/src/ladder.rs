@@ -1,9 +1,9 @@
-//! What the network, both sides' limits and the processor make of voice and picture: one ladder. Pure, told the time.
+//! What the network and both sides' limits make of voice and picture: one ladder. Pure, told the time. What the processor
+//! cannot encode is taken off behind it, where encoding is measured.
 //!
 //! Voice first. The picture gets what is left: smaller and slower as that shrinks, single pictures, then none; and climbs
 //! back by itself. Down soon, up after a while.
 
-mod cpu;
 mod fallback;
 mod rungs;
 
@@ -12,7 +12,6 @@ use ahoy_call::Constraints;
 use ahoy_media::units::{Bitrate, Resolution};
 use ahoy_media::video::send::VideoLimits;
 use ahoy_media::video::send::stats::QualityLimitationReason;
-use cpu::CpuCap;
 use fallback::Fallback;
 use rungs::{OFF, RUNGS, Rung};
 use std::time::{Duration, Instant};
@@ -85,20 +84,10 @@ pub(crate) struct Ladder {
     /// Since when the present one is not.
     falls_since: Option<Instant>,
     fell_at: Option<Instant>,
-    cpu: CpuCap,
     fallback: Fallback,
 }
 
 impl Ladder {
-    /// `encode_time` of one picture, smoothed; zero = nothing was encoded.
-    pub(crate) fn handle_encoding(&mut self, now: Instant, encode_time: Duration) {
-        if let Some(rung) = self.rung
-            && !encode_time.is_zero()
-        {
-            self.cpu.handle_encoding(now, rung, encode_time);
-        }
-    }
-
     /// Looks at the conditions and says what to do; call it often.
     pub(crate) fn handle_conditions(&mut self, now: Instant, conditions: &Conditions<'_>) -> Plan {
         let theirs = conditions.theirs;
@@ -110,8 +99,7 @@ impl Ladder {
         let picture = picture_share(total, conditions.loss);
         let hd = theirs.prefer_hd == Some(true);
         let highest = highest_allowed(conditions);
-        let top = highest.max(self.cpu.top());
-        let rung = self.climb(now, picture, top, hd);
+        let rung = self.climb(now, picture, highest, hd);
         let least = theirs
             .min_bandwidth
             .map_or(conditions.ours.min_bandwidth, Bitrate::from_bps);
@@ -123,8 +111,6 @@ impl Ladder {
         };
         let limitation = if rung == highest {
             QualityLimitationReason::None
-        } else if rung == self.cpu.top() {
-            QualityLimitationReason::Cpu
         } else {
             QualityLimitationReason::Bandwidth
         };

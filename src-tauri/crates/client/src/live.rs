@@ -13,7 +13,8 @@ use crate::snapshot::Receipt;
 use crate::stats::CallStats;
 use crate::verdict::{Judge, Verdict};
 use ahoy_call::{CallId, Constraints, Direction, MediaState, Toggle};
-use ahoy_media::units::Bitrate;
+use ahoy_media::units::{Bitrate, Resolution};
+use ahoy_media::video::send::stats::QualityLimitationReason;
 use ahoy_peer::{Peer, PeerStats};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -92,6 +93,8 @@ pub(crate) struct Live {
     /// Fraction 0..1 of what is sent that is lost, smoothed.
     loss_out: f64,
     step: Option<PictureStep>,
+    /// The size that the processor allows, where it allows less than the step.
+    encodable: Option<Resolution>,
     /// As it was last told.
     told_step: Option<PictureStep>,
     pub(crate) estimate: Bitrate,
@@ -143,6 +146,7 @@ impl Live {
             ladder: Ladder::default(),
             loss_out: 0.0,
             step: None,
+            encodable: None,
             told_step: None,
             estimate: start_bitrate,
             meter: Meter::default(),
@@ -236,11 +240,12 @@ impl Live {
     }
 
     /// Takes in what the ladder goes by beside the estimate.
-    pub(crate) fn note_conditions(&mut self, now: Instant, loss: Option<f64>, media: Option<&MediaStats>) {
+    pub(crate) fn note_conditions(&mut self, loss: Option<f64>, media: Option<&MediaStats>) {
         self.loss_out += LOSS_FOLLOWS * (loss.unwrap_or(0.0) - self.loss_out);
-        if let Some((_, sent)) = media.and_then(|media| media.video.as_ref()) {
-            self.ladder.handle_encoding(now, sent.encode_time);
-        }
+        let sent = media.and_then(|media| media.video.as_ref()).map(|(_, sent)| sent);
+        self.encodable = sent
+            .filter(|sent| sent.quality_limitation_reason == QualityLimitationReason::Cpu)
+            .map(|sent| Resolution::new(sent.frame_width, sent.frame_height));
     }
 
     /// Where the sent picture stands; `None` while the own camera is not sent at all.
@@ -249,7 +254,15 @@ impl Live {
             Media::Running(session) => self.connected && self.camera_on && session.has_video(),
             Media::None | Media::Wanted { .. } | Media::Opening => false,
         };
-        self.step.filter(|_| sends)
+        let step = self.step.filter(|_| sends)?;
+        Some(match self.encodable {
+            Some(resolution) if step.frame_rate > 0 => PictureStep {
+                resolution,
+                limitation: QualityLimitationReason::Cpu,
+                ..step
+            },
+            Some(_) | None => step,
+        })
     }
 
     /// A step that was not told yet. A picture that pauses or comes back is reported to the other side at once.

@@ -27,7 +27,7 @@ use ahoy_media::video::receive::{VideoReceive, VideoReceiveSetup};
 use ahoy_media::video::screen::SharedScreen;
 use ahoy_media::video::send::stats::VideoSendStats;
 use ahoy_media::video::send::{VideoSend, VideoSendSetup};
-use ahoy_peer::{MediaKind, Peer};
+use ahoy_peer::Peer;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

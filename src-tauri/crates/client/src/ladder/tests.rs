@@ -189,18 +189,3 @@ fn who_falls_back_to_audio_gets_no_picture_on_a_poor_path() {
     assert_eq!((plan.step.name, plan.video.frame_rate), ("off", 0));
     assert_ne!(call.at(400, 6).step.name, "off");
 }
-
-#[test]
-fn a_slow_processor_is_the_reason_that_is_told() {
-    let mut call = Call::new();
-    call.at(2500, 1);
-    for _ in 0..30 {
-        call.now += Duration::from_millis(100);
-        call.ladder.handle_encoding(call.now, Duration::from_millis(31));
-    }
-    let plan = call.look(2500);
-    assert_eq!(
-        (plan.step.name, plan.step.limitation),
-        ("540p", QualityLimitationReason::Cpu)
-    );
-}

@@ -45,8 +45,6 @@ pub struct VideoSendStats {
     pub bitrate: Bitrate,
     pub target_bitrate: Bitrate,
     pub total_encode_time: Duration,
-    /// Wall time of encoding one picture, smoothed over about 16.
-    pub encode_time: Duration,
     pub quality_limitation_reason: QualityLimitationReason,
     /// Changes of size for such a reason, the camera's own not counted.
     pub quality_limitation_resolution_changes: u64,
@@ -87,13 +85,7 @@ pub(super) struct StatsKeeper {
 
 impl StatsKeeper {
     pub(super) fn handle_encoding_time(&mut self, took: Duration) {
-        let totals = &mut self.totals;
-        totals.total_encode_time += took;
-        totals.encode_time = if totals.encode_time.is_zero() {
-            took
-        } else {
-            (totals.encode_time * 15 + took) / 16
-        };
+        self.totals.total_encode_time += took;
     }
 
     pub(super) fn handle_encoded(&mut self, now: Instant, encoded: Encoded) {
