@@ -35,9 +35,10 @@ pub fn test() -> Result<()> {
         clippy.args(["--", "-D", "warnings"]).run().map(done)
     })?;
     steps.step("licences and advisories", licences::check)?;
+    // Programs and tests in one go: apart, what both stand on would be compiled for two sets of features.
     steps.step("programs", || {
         Invocation::cargo()
-            .args(["build", "--workspace", "--bins"])
+            .args(["build", "--workspace", "--all-targets"])
             .args(FEATURES)
             .run()
             .map(done)
