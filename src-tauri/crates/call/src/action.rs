@@ -138,7 +138,7 @@ pub enum Action {
         candidates: Vec<Candidate>,
     },
     SendSignal(Signal),
-    /// Tells the other side over the connection itself that the call is over; signaling is down.
+    /// Tells the other side over the connection itself that the call is over; signaling is down, or may not carry it.
     SendInBand {
         call: CallId,
         reason: EndReason,

@@ -400,7 +400,9 @@ impl Call {
             let end = self.end_signal(reason, detail.clone());
             self.last_word = Some(end.clone());
             out.send(end);
-            if by_us && answered_at.is_some() && !self.link.carries() {
+            // A server that holds no calls may have lost the way of this one, and nobody would say so.
+            let may_be_lost = !self.link.carries() || self.rules.basic_mode;
+            if by_us && answered_at.is_some() && may_be_lost {
                 out.push(Action::SendInBand {
                     call: self.id.clone(),
                     reason,

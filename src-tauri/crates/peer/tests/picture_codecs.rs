@@ -92,8 +92,8 @@ async fn pictures_come_in_the_agreed_codec_both_ways_and_are_reported_on() {
             VideoCodec::H264,
         ),
         (
+            &[VideoCodec::Vp9, VideoCodec::Vp8],
             &VideoCodec::ALL,
-            &[VideoCodec::H264, VideoCodec::Vp9],
             VideoCodec::Vp9,
         ),
         (&[VideoCodec::Vp8], &VideoCodec::ALL, VideoCodec::Vp8),

@@ -142,6 +142,16 @@ fn hanging_up_without_signaling_is_told_over_the_connection_and_later_to_the_ser
         0,
         "with signaling it is not needed"
     );
+    let mut basic = Rig::basic();
+    basic.place("c", false);
+    basic.local_offer("c");
+    basic.signal(answer("c"));
+    basic.peer("c", PeerInput::Connected);
+    assert_eq!(
+        in_band(&basic.hang_up("c")),
+        1,
+        "a server that holds no calls may have lost its way"
+    );
 }
 
 #[test]
