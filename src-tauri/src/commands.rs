@@ -1,7 +1,7 @@
 //! What the page may ask: one function per intent of the user. Each forwards and returns; an error means "not accepted",
 //! never "the call failed". State comes back as whole view models only.
 
-use crate::session::{SessionHandle, SignIn, problem};
+use crate::session::{SessionHandle, SignIn, SoundUse, problem};
 use crate::settings_file::StoredVoice;
 use crate::video_feed::VideoFeed;
 use crate::view_model::{ProblemView, VideoFeedAddress, ViewModel};
@@ -26,8 +26,12 @@ fn party_of(id: &str, rooms: bool) -> Result<Party, ProblemView> {
 }
 
 #[tauri::command]
-pub fn current(session: State<'_, SessionHandle>) -> ViewModel {
-    session.views().borrow().as_ref().clone()
+pub async fn current(session: State<'_, SessionHandle>) -> Result<ViewModel, ProblemView> {
+    // A page that begins anew shows no settings yet; the one before it may have.
+    session.show_sound(false).await?;
+    let views = session.views();
+    let view = views.borrow().as_ref().clone();
+    Ok(view)
 }
 
 #[tauri::command]
@@ -75,6 +79,30 @@ pub async fn set_voice_loss(session: State<'_, SessionHandle>, percent: u8) -> A
 #[tauri::command]
 pub async fn set_voice(session: State<'_, SessionHandle>, voice: StoredVoice) -> Accepted {
     session.set_voice(voice).await
+}
+
+#[tauri::command]
+pub async fn show_sound(session: State<'_, SessionHandle>, shown: bool) -> Accepted {
+    session.show_sound(shown).await
+}
+
+#[tauri::command]
+pub async fn set_sound_device(
+    session: State<'_, SessionHandle>,
+    used: SoundUse,
+    spec: Option<String>,
+) -> Accepted {
+    session.set_sound_device(used, spec).await
+}
+
+#[tauri::command]
+pub async fn set_ring_volume(session: State<'_, SessionHandle>, percent: u8) -> Accepted {
+    session.set_ring_volume(percent).await
+}
+
+#[tauri::command]
+pub async fn test_sound(session: State<'_, SessionHandle>, used: SoundUse) -> Accepted {
+    session.test_sound(used).await
 }
 
 #[tauri::command]

@@ -3,18 +3,25 @@
 //! give commands to.
 
 mod sign_in;
+mod sound;
 
 pub use sign_in::SignIn;
+pub use sound::SoundUse;
 
 use crate::arguments::Arguments;
 use crate::embedded::{self, Embedded};
 use crate::settings_file::{SettingsFile, StoredSettings, StoredVoice};
 use crate::video_feed::PictureSlots;
-use crate::view_model::{self, Account, ProblemView, ServerPhase, ServerView, ViewModel};
-use ahoy_client::{Client, ClientHandle, Command, Credentials, Settings, Snapshot};
+use crate::view_model::{self, Account, ProblemView, ServerPhase, ServerView, SoundView, ViewModel};
+use ahoy_client::{
+    Client, ClientHandle, Command, Credentials, DeviceChoice, RingChoice, Settings, Snapshot,
+};
+use ahoy_devices::DeviceDescription;
 use ahoy_media::codec::{PictureCodec, SoundCodec};
-use ahoy_media::device::Devices;
+use ahoy_media::device::{DeviceKind, Devices};
+use ahoy_media::spec::DeviceSpec;
 use ahoy_signaling::ProtocolKind;
+use sound::SoundCheck;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,8 +37,19 @@ enum Wish {
     SignIn(SignIn, oneshot::Sender<Result<(), ProblemView>>),
     UseEmbedded(oneshot::Sender<Result<(), ProblemView>>),
     SetVoice(StoredVoice, oneshot::Sender<Result<(), ProblemView>>),
+    /// The page shows the devices for sound, or no longer.
+    ShowSound(bool, oneshot::Sender<Result<(), ProblemView>>),
+    SetSound(SoundChange, oneshot::Sender<Result<(), ProblemView>>),
+    TestSound(SoundUse, oneshot::Sender<Result<(), ProblemView>>),
     /// Hang up, sign out, let go of everything, end.
     Stop,
+}
+
+enum SoundChange {
+    /// A device spec; `None` = the ring is heard on the speaker.
+    Device(SoundUse, Option<String>),
+    /// Percent.
+    RingVolume(u8),
 }
 
 /// The session as commands and the window see it; clones speak to the same one.
@@ -81,6 +99,28 @@ impl SessionHandle {
         self.wish(|reply| Wish::SetVoice(voice, reply)).await
     }
 
+    /// The page shows the devices for sound, or no longer; the microphone is open meanwhile, unless there is a call.
+    pub async fn show_sound(&self, shown: bool) -> Result<(), ProblemView> {
+        self.wish(|reply| Wish::ShowSound(shown, reply)).await
+    }
+
+    /// Uses another device, from now on and after the next start. `None` lets the ring be heard on the speaker.
+    pub async fn set_sound_device(&self, used: SoundUse, spec: Option<String>) -> Result<(), ProblemView> {
+        self.wish(|reply| Wish::SetSound(SoundChange::Device(used, spec), reply))
+            .await
+    }
+
+    /// Rings as loudly as this, in percent, from the next call on.
+    pub async fn set_ring_volume(&self, percent: u8) -> Result<(), ProblemView> {
+        self.wish(|reply| Wish::SetSound(SoundChange::RingVolume(percent), reply))
+            .await
+    }
+
+    /// Plays a sound on the speaker, or a ring where calls ring.
+    pub async fn test_sound(&self, used: SoundUse) -> Result<(), ProblemView> {
+        self.wish(|reply| Wish::TestSound(used, reply)).await
+    }
+
     async fn wish(
         &self,
         wish: impl FnOnce(oneshot::Sender<Result<(), ProblemView>>) -> Wish,
@@ -105,6 +145,9 @@ pub struct Session {
     settings: StoredSettings,
     file: SettingsFile,
     devices: Arc<dyn Devices>,
+    /// What the next call uses.
+    choice: DeviceChoice,
+    sound: SoundCheck,
     state: State,
     views: watch::Sender<Arc<ViewModel>>,
     slots: watch::Sender<PictureSlots>,
@@ -128,12 +171,14 @@ struct SignedIn {
 }
 
 impl Session {
-    /// Makes a session that signs in as the command line or the settings say, once it runs.
+    /// Makes a session that signs in as the command line or the settings say, once it runs. `list` tells what devices
+    /// for sound there are; it may block.
     pub fn prepare(
         arguments: Arguments,
         settings: StoredSettings,
         file: SettingsFile,
         devices: Arc<dyn Devices>,
+        list: fn() -> Vec<DeviceDescription>,
     ) -> (SessionHandle, impl Future<Output = ()> + Send) {
         let state = State::SignedOut {
             server: arguments
@@ -149,6 +194,8 @@ impl Session {
         let (slots, slot_rx) = watch::channel(PictureSlots::default());
         let (client, client_rx) = watch::channel(None);
         let session = Self {
+            choice: sign_in::device_choice(&arguments, &settings),
+            sound: SoundCheck::new(Arc::clone(&devices), list),
             arguments,
             settings,
             file,
@@ -171,6 +218,7 @@ impl Session {
         self.begin().await;
         let mut countdown = tokio::time::interval(COUNTDOWN);
         loop {
+            self.sound.suit(self.state.has_call(), &self.choice.microphone);
             self.publish();
             tokio::select! {
                 wish = wishes.recv() => match wish {
@@ -178,12 +226,21 @@ impl Session {
                     Some(Wish::SignIn(sign_in, reply)) => { let _ = reply.send(self.sign_in(sign_in).await); }
                     Some(Wish::UseEmbedded(reply)) => { let _ = reply.send(self.use_embedded().await); }
                     Some(Wish::SetVoice(voice, reply)) => { let _ = reply.send(self.set_voice(voice).await); }
+                    Some(Wish::ShowSound(shown, reply)) => {
+                        self.sound.show(shown);
+                        let _ = reply.send(Ok(()));
+                    }
+                    Some(Wish::SetSound(change, reply)) => { let _ = reply.send(self.set_sound(change).await); }
+                    Some(Wish::TestSound(used, reply)) => self.sound.test(used, &self.choice, reply),
                     Some(Wish::Stop) | None => break,
                 },
                 () = self.state.changed() => {}
+                () = self.sound.changed() => {}
                 _ = countdown.tick(), if self.state.is_waiting() => {}
             }
         }
+        self.sound.show(false);
+        self.sound.suit(false, &self.choice.microphone);
         self.leave().await;
     }
 
@@ -228,12 +285,63 @@ impl Session {
     async fn set_voice(&mut self, voice: StoredVoice) -> Result<(), ProblemView> {
         self.settings.voice = voice;
         self.save();
-        if let State::SignedIn(signed_in) = &self.state {
-            let command = Command::SetVoice(voice.into());
-            let set = signed_in.client.command(command).await;
-            set.map_err(|refused| problem(refused.code(), &refused.to_string()))?;
+        self.tell_client(Command::SetVoice(voice.into())).await
+    }
+
+    async fn set_sound(&mut self, change: SoundChange) -> Result<(), ProblemView> {
+        let mut ring = self.choice.ring.clone().unwrap_or(RingChoice {
+            device: self.choice.speaker.clone(),
+            volume: 1.0,
+        });
+        let mut replaced = None;
+        match change {
+            SoundChange::Device(used, spec) => {
+                let spec = spec.map(|spec| sound::chosen(used, &spec)).transpose()?;
+                let device = spec.clone().unwrap_or(DeviceSpec::Default);
+                // What the system uses is what a first start has.
+                let stored = Some(&device).filter(|device| **device != DeviceSpec::Default);
+                let stored = stored.map(DeviceSpec::to_string);
+                match used {
+                    SoundUse::Microphone => {
+                        self.settings.microphone = stored;
+                        self.choice.microphone = device.clone();
+                        replaced = Some((DeviceKind::Microphone, device));
+                    }
+                    SoundUse::Speaker => {
+                        self.settings.speaker = stored;
+                        self.choice.speaker = device.clone();
+                        if self.settings.ring.is_none() {
+                            ring.device = device.clone();
+                        }
+                        replaced = Some((DeviceKind::Speaker, device));
+                    }
+                    SoundUse::Ring => {
+                        self.settings.ring = spec.as_ref().map(DeviceSpec::to_string);
+                        ring.device = spec.unwrap_or_else(|| self.choice.speaker.clone());
+                    }
+                }
+            }
+            SoundChange::RingVolume(percent) => {
+                let percent = percent.min(100);
+                self.settings.ring_volume = Some(percent);
+                ring.volume = sound::amplitude(percent);
+            }
         }
-        Ok(())
+        self.choice.ring = Some(ring.clone());
+        self.save();
+        if let Some((kind, device)) = replaced {
+            self.tell_client(Command::SetDevice(kind, device)).await?;
+        }
+        self.tell_client(Command::SetRing(ring)).await
+    }
+
+    /// Tells a signed-in client of a setting; without one the next sign-in has it.
+    async fn tell_client(&self, command: Command) -> Result<(), ProblemView> {
+        let State::SignedIn(signed_in) = &self.state else {
+            return Ok(());
+        };
+        let told = signed_in.client.command(command).await;
+        told.map_err(|refused| problem(refused.code(), &refused.to_string()))
     }
 
     async fn host(&mut self) -> Result<(), ProblemView> {
@@ -283,7 +391,7 @@ impl Session {
                 .unwrap_or_else(crate::random::secret_word),
             insecure_server: false,
             auth: ahoy_signaling::Auth::Auto,
-            devices: sign_in::device_choice(&self.arguments, &self.settings),
+            devices: self.choice.clone(),
             limits: ahoy_client::Limits::default(),
             audio_codecs: SoundCodec::ALL.to_vec(),
             video_codecs: PictureCodec::ALL.to_vec(),
@@ -336,6 +444,7 @@ impl Session {
         // The settings are known here alone.
         let view = ViewModel {
             voice: self.settings.voice,
+            sound: self.sound.view(&self.choice, &self.settings),
             ..self.state.view()
         };
         self.views.send_if_modified(|published| {
@@ -370,6 +479,13 @@ impl State {
         }
     }
 
+    fn has_call(&self) -> bool {
+        match self {
+            State::SignedIn(signed_in) => signed_in.snapshots.borrow().call.is_some(),
+            State::SignedOut { .. } => false,
+        }
+    }
+
     fn view(&self) -> ViewModel {
         match self {
             State::SignedIn(signed_in) => {
@@ -397,6 +513,7 @@ impl State {
                 recent: Vec::new(),
                 notices: Vec::new(),
                 voice: StoredVoice::default(),
+                sound: SoundView::default(),
             },
         }
     }

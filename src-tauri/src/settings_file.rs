@@ -28,6 +28,10 @@ pub struct StoredSettings {
     pub microphone: Option<String>,
     pub speaker: Option<String>,
     pub camera: Option<String>,
+    /// Where an incoming call rings; `None` = on the speaker.
+    pub ring: Option<String>,
+    /// Percent; `None` = as loud as the ring was made.
+    pub ring_volume: Option<u8>,
     /// What is done to the voice.
     pub voice: StoredVoice,
     #[serde(flatten)]

@@ -27,6 +27,42 @@ pub struct ViewModel {
     pub notices: Vec<NoticeView>,
     /// What is done to the voice of the microphone.
     pub voice: StoredVoice,
+    pub sound: SoundView,
+}
+
+/// The devices for sound, and how loud the microphone is while somebody looks at the settings.
+#[derive(Debug, Clone, PartialEq, Serialize, TS, Default)]
+pub struct SoundView {
+    /// As they were when the settings were opened.
+    pub microphones: Vec<DeviceView>,
+    pub speakers: Vec<DeviceView>,
+    /// What is chosen, as a device spec.
+    pub microphone: String,
+    pub speaker: String,
+    /// `None` = on the speaker.
+    pub ring: Option<String>,
+    /// Percent.
+    pub ring_volume: u8,
+    /// `None` = the microphone is closed.
+    pub meter: Option<MeterView>,
+}
+
+/// A device to choose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct DeviceView {
+    pub spec: String,
+    pub name: String,
+    /// What the system uses.
+    pub is_default: bool,
+}
+
+/// The microphone while no call runs.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct MeterView {
+    /// dBFS from -60 to 0; `None` before it runs.
+    pub db: Option<f32>,
+    /// The code of what keeps it from being heard.
+    pub problem: Option<String>,
 }
 
 /// The way to the server.

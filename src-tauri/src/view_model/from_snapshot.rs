@@ -3,7 +3,7 @@
 use super::{
     CallPhase, CallView, CameraView, EndedView, FoundView, HearsView, LevelView, MicrophoneView, NoticeView,
     Part, PathView, PersonView, PresenceView, ProblemView, RecentView, SearchView, SeesView, ServerPhase,
-    ServerView, SideView, TelltaleView, VerdictView, ViewModel,
+    ServerView, SideView, SoundView, TelltaleView, VerdictView, ViewModel,
 };
 use crate::settings_file::StoredVoice;
 use ahoy_call::{CallEnd, CallState, EndCause, Party, UserId};
@@ -96,6 +96,7 @@ pub fn view_model(snapshot: &Snapshot, account: &Account, now: Instant) -> ViewM
             })
             .collect(),
         voice: StoredVoice::default(),
+        sound: SoundView::default(),
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::session::SoundUse;
 use crate::settings_file::StoredSuppression;
 use std::path::Path;
 
@@ -30,6 +31,10 @@ fn bindings() -> String {
         RecentView::decl(&config),
         NoticeView::decl(&config),
         StoredVoice::decl(&config),
+        SoundView::decl(&config),
+        DeviceView::decl(&config),
+        MeterView::decl(&config),
+        SoundUse::decl(&config),
         StoredSuppression::decl(&config),
         VideoFeedAddress::decl(&config),
     ];

@@ -1,6 +1,7 @@
 //! What a client shows and says, and what it is told.
 
 use crate::ladder::PictureStep;
+use crate::settings::RingChoice;
 use crate::stats::CallStats;
 use crate::verdict::{Telltale, Verdict};
 use ahoy_call::{CallEnd, CallId, CallState, Direction, LinkQuality, Party, StreamCall, UserId};
@@ -40,6 +41,8 @@ pub enum Command {
     RestartIce,
     /// Uses another microphone, speaker, camera or screen from now on.
     SetDevice(DeviceKind, DeviceSpec),
+    /// Rings on another device, or with another volume, from the next call on.
+    SetRing(RingChoice),
     /// Stops the ringing sound, not the call.
     Silence,
     /// Connects now instead of after the wait.
