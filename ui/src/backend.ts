@@ -1,7 +1,7 @@
 // The way to the shell: one function per user intent, one subscription. Knows no screen and keeps no state.
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { ProblemView, StoredVoice, ViewModel } from "./generated/bindings";
+import type { ProblemView, SoundUse, StoredVoice, ViewModel } from "./generated/bindings";
 import type { FeedSocket } from "./video/feed";
 
 /** What a person types to sign in: a token, or a name with a password. */
@@ -23,6 +23,13 @@ export interface Backend {
   setCamera(on: boolean): Promise<void>;
   /** Cleans the own voice otherwise, now and after the next start. */
   setVoice(voice: StoredVoice): Promise<void>;
+  /** The page shows the devices for sound, or no longer: the microphone is open meanwhile. */
+  showSound(shown: boolean): Promise<void>;
+  /** Uses another device, a device spec; `null` lets the ring be heard on the speaker. */
+  setSoundDevice(used: SoundUse, spec: string | null): Promise<void>;
+  setRingVolume(percent: number): Promise<void>;
+  /** Plays a sound where the voices are heard, or where calls ring. */
+  testSound(used: SoundUse): Promise<void>;
   /** Loses so many percent of the own voice on purpose, in the echo test. */
   setVoiceLoss(percent: number): Promise<void>;
   silence(): Promise<void>;
@@ -62,6 +69,10 @@ export function tauriBackend(): Backend {
     setMuted: (muted) => invoke("set_muted", { muted }),
     setCamera: (on) => invoke("set_camera", { on }),
     setVoice: (voice) => invoke("set_voice", { voice }),
+    showSound: (shown) => invoke("show_sound", { shown }),
+    setSoundDevice: (used, spec) => invoke("set_sound_device", { used, spec }),
+    setRingVolume: (percent) => invoke("set_ring_volume", { percent }),
+    testSound: (used) => invoke("test_sound", { used }),
     setVoiceLoss: (percent) => invoke("set_voice_loss", { percent }),
     silence: () => invoke("silence"),
     dismissEnded: () => invoke("dismiss_ended"),

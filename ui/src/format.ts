@@ -65,3 +65,9 @@ export function daysBetween(earlier: number, later: number): number {
 export function percentText(percent: number): string {
   return `${Math.round(percent)}\u2009%`;
 }
+
+/** A level in dBFS, with a minus sign and a thin space. */
+export function decibelText(db: number): string {
+  const whole = Math.round(db);
+  return `${whole < 0 ? "−" : ""}${Math.abs(whole)}\u2009dB`;
+}

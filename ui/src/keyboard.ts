@@ -10,6 +10,7 @@ export type Intent =
   | "hang_up"
   | "toggle_mute"
   | "toggle_camera"
+  | "open_devices"
   | "search"
   | "next_region"
   | "previous_region";
@@ -41,6 +42,7 @@ export function intentOf(press: Key, call: Pick<CallView, "state" | "outgoing" |
     return press.key === "Escape" ? "silence" : null;
   }
   if (press.key === "Escape") return isUnanswered(call) ? "cancel" : null;
+  if (letter === "d") return isUnanswered(call) ? null : "open_devices";
   if (letter === "m") return "toggle_mute";
   if (letter === "v") return mayShow(call) ? "toggle_camera" : null;
   return null;

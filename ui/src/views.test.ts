@@ -146,9 +146,10 @@ describe("in a video call", () => {
     expect(bar.map((button) => button.getAttribute("aria-label"))).toEqual([
       "Mute (M)",
       "Stop camera (V)",
+      "Devices (D)",
       "Hang up (Ctrl+Shift+H)",
     ]);
-    expect(bar.map((button) => button.tabIndex)).toEqual([0, -1, -1]);
+    expect(bar.map((button) => button.tabIndex)).toEqual([0, -1, -1, -1]);
   });
 
   it("both pictures are there and both receipts", async () => {
@@ -200,14 +201,45 @@ describe("in a video call", () => {
     expect(screen.getByText(/Its own mute button may be on/)).toBeDefined();
   });
 
-  it("each switch of the voice changes itself alone", async () => {
-    const backend = await renderApp(viewOf("people"));
-    await fireEvent.click(screen.getByRole("button", { name: "Preferences" }));
-    await fireEvent.click(screen.getByRole("radio", { name: "All" }));
+  it("each switch of the voice works in the call and changes itself alone", async () => {
+    const backend = await renderApp(viewOf("call_video"));
+    await fireEvent.keyDown(document.body, { key: "d" });
     await settle();
-    await fireEvent.click(screen.getByRole("checkbox", { name: "Cancel echo" }));
+    const panel = within(screen.getByRole("dialog", { name: "Devices" }));
+    await fireEvent.click(panel.getByRole("radio", { name: "All" }));
     await settle();
-    expect(backend.asked).toEqual(["set_voice strong true true", "set_voice strong false true"]);
+    await fireEvent.click(panel.getByRole("checkbox", { name: "Cancel echo" }));
+    await settle();
+    await fireEvent.click(panel.getByRole("checkbox", { name: "Cut low rumble" }));
+    await settle();
+    expect(backend.asked).toEqual([
+      "show_sound true",
+      "set_voice strong true true true",
+      "set_voice strong false true true",
+      "set_voice strong false true false",
+    ]);
+  });
+
+  it("another microphone and speaker are one press each, and Escape leads back to the bar", async () => {
+    const backend = await renderApp(viewOf("call_audio"));
+    const opener = screen.getByRole("button", { name: "Devices (D)" });
+    await fireEvent.click(opener);
+    await settle();
+    const dialog = screen.getByRole("dialog", { name: "Devices" });
+    expect(document.activeElement).toBe(dialog);
+    await fireEvent.click(within(within(dialog).getByRole("radiogroup", { name: "Microphone" })).getByRole("radio", { name: /Jabra/ }));
+    await fireEvent.click(within(within(dialog).getByRole("radiogroup", { name: "Speaker" })).getByRole("radio", { name: /Same as system/ }));
+    await settle();
+    expect(within(dialog).getByRole("meter").getAttribute("aria-valuetext")).toBe("−20\u2009dB");
+    await fireEvent.keyDown(dialog, { key: "Escape" });
+    await settle();
+    expect(document.activeElement).toBe(opener);
+    expect(backend.asked).toEqual([
+      "show_sound true",
+      "set_sound_device microphone mic:jabra",
+      "set_sound_device speaker default",
+      "show_sound false",
+    ]);
   });
 
   it("nobody else is told of the echo test", async () => {
@@ -254,9 +286,90 @@ describe("in a video call", () => {
 
 it("an audio call can become one with pictures and says who hears whom", async () => {
   await renderApp(viewOf("call_audio"));
-  expect(buttons()).toEqual(["Direct, encrypted. Check code", "Mute (M)", "Start camera (V)", "Hang up (Ctrl+Shift+H)"]);
+  expect(buttons()).toEqual(["Direct, encrypted. Check code", "Mute (M)", "Start camera (V)", "Devices (D)", "Hang up (Ctrl+Shift+H)"]);
   expect(screen.getByText("Maya hears you")).toBeDefined();
   expect(screen.getByText("Speaking")).toBeDefined();
+});
+
+describe("the settings of sound", () => {
+  const open = async (name: string): Promise<Awaited<ReturnType<typeof renderApp>>> => {
+    const backend = await renderApp(viewOf(name));
+    await fireEvent.click(screen.getByRole("button", { name: "Preferences" }));
+    await fireEvent.click(screen.getByRole("button", { name: "Sound and voice…" }));
+    await settle();
+    return backend;
+  };
+
+  it("have the microphone open for as long as they are seen", async () => {
+    const backend = await open("settings");
+    const meter = screen.getByRole("meter", { name: "Input level" });
+    expect(meter.getAttribute("aria-valuetext")).toBe("−21\u2009dB");
+    const hidden = vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+    await fireEvent(document, new Event("visibilitychange"));
+    hidden.mockRestore();
+    await fireEvent(document, new Event("visibilitychange"));
+    await settle();
+    await fireEvent.keyDown(document.body, { key: "Escape" });
+    await settle();
+    expect(shownScreen()).toBe("people");
+    expect(backend.asked).toEqual(["show_sound true", "show_sound false", "show_sound true", "show_sound false"]);
+  });
+
+  it("close the microphone when somebody calls, and are there again after it", async () => {
+    const backend = await open("settings");
+    backend.show(viewOf("incoming"));
+    await settle();
+    expect(backend.asked).toEqual(["show_sound true", "show_sound false"]);
+    backend.show(viewOf("people"));
+    await settle();
+    expect(shownScreen()).toBe("settings");
+  });
+
+  it("choose each device, and where and how loudly it rings", async () => {
+    const backend = await open("settings");
+    await fireEvent.change(screen.getByRole("combobox", { name: "Microphone" }), { target: { value: "mic:jabra" } });
+    await fireEvent.change(screen.getByRole("combobox", { name: "Speaker" }), { target: { value: "default" } });
+    await fireEvent.change(screen.getByRole("combobox", { name: "Ring on" }), { target: { value: "" } });
+    await fireEvent.change(screen.getByRole("slider", { name: "Volume" }), { target: { value: "40" } });
+    await fireEvent.click(screen.getByRole("button", { name: "Play a test sound on the speaker" }));
+    await fireEvent.click(screen.getByRole("button", { name: "Ring once to try it" }));
+    await settle();
+    expect(backend.asked.slice(1)).toEqual([
+      "set_sound_device microphone mic:jabra",
+      "set_sound_device speaker default",
+      "set_sound_device ring null",
+      "set_ring_volume 40",
+      "test_sound speaker",
+      "test_sound ring",
+    ]);
+  });
+
+  it("say what keeps the microphone from being heard, and name one that is away", async () => {
+    await open("settings_silent");
+    expect(screen.queryByRole("meter")).toBeNull();
+    expect(screen.getByText(/No microphone found/)).toBeDefined();
+    const list = screen.getByRole("combobox", { name: "Microphone" });
+    expect(within(list).getByRole("option", { name: "usb-gone · not found" })).toBeDefined();
+  });
+
+  it("say that a speaker to be tried is not there", async () => {
+    const backend = await open("settings");
+    backend.refuse = { code: "no_speaker", detail: "" };
+    await fireEvent.click(screen.getByRole("button", { name: "Play a test sound on the speaker" }));
+    await settle();
+    expect(screen.getByText("No speaker found")).toBeDefined();
+  });
+
+  it("name every control, in Chinese too", async () => {
+    await renderApp(viewOf("settings", true), "zh");
+    await fireEvent.click(screen.getByRole("button", { name: "偏好设置" }));
+    await fireEvent.click(screen.getByRole("button", { name: "声音与语音…" }));
+    await settle();
+    for (const control of document.querySelectorAll("button, input, select, [role=meter]")) {
+      const label = control.getAttribute("aria-label") ?? control.closest("label")?.textContent ?? control.textContent;
+      expect(label.trim(), control.outerHTML).not.toBe("");
+    }
+  });
 });
 
 describe("an ended call", () => {

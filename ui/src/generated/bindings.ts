@@ -17,7 +17,7 @@ recent: Array<RecentView>, notices: Array<NoticeView>,
 /**
  * What is done to the voice of the microphone.
  */
-voice: StoredVoice, };
+voice: StoredVoice, sound: SoundView, };
 
 export type ServerView = { url: string, 
 /**
@@ -139,8 +139,48 @@ export type NoticeView = {
  */
 id: number, code: string, detail: string, };
 
-export type StoredVoice = { echo_cancellation: boolean, noise_suppression: StoredSuppression, auto_gain_control: boolean, };
+export type StoredVoice = { echo_cancellation: boolean, noise_suppression: StoredSuppression, auto_gain_control: boolean, high_pass: boolean, };
 
 export type StoredSuppression = "off" | "normal" | "strong";
+
+export type SoundView = { 
+/**
+ * As they were when the settings were opened.
+ */
+microphones: Array<DeviceView>, speakers: Array<DeviceView>, 
+/**
+ * What is chosen, as a device spec.
+ */
+microphone: string, speaker: string, 
+/**
+ * `None` = on the speaker.
+ */
+ring: string | null, 
+/**
+ * Percent.
+ */
+ring_volume: number, 
+/**
+ * `None` = the microphone is closed.
+ */
+meter: MeterView | null, };
+
+export type DeviceView = { spec: string, name: string, 
+/**
+ * What the system uses.
+ */
+is_default: boolean, };
+
+export type MeterView = { 
+/**
+ * dBFS from -60 to 0; `None` before it runs.
+ */
+db: number | null, 
+/**
+ * The code of what keeps it from being heard.
+ */
+problem: string | null, };
+
+export type SoundUse = "microphone" | "speaker" | "ring";
 
 export type VideoFeedAddress = { url: string, token: string, };

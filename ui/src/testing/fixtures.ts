@@ -1,7 +1,7 @@
 // One view model for every screen, by name. Times are relative to `now`, so that a picture of a screen is always young.
 import type { CallView, EndedView, PersonView, RecentView, ServerView, ViewModel } from "../generated/bindings";
 
-type Names = { maya: string; chen: string; aiko: string; tomas: string; priya: string; joe: string; mara: string; martin: string };
+type Names = { maya: string; chen: string; aiko: string; tomas: string; priya: string; joe: string; mara: string; martin: string; builtIn: string };
 
 const LATIN: Names = {
   maya: "Maya Lindqvist",
@@ -12,8 +12,9 @@ const LATIN: Names = {
   joe: "Grandpa Joe",
   mara: "Mara Okafor",
   martin: "Martin Haas",
+  builtIn: "Built-in audio",
 };
-const CHINESE: Names = { maya: "林雅", chen: "陈伟", aiko: "森爱子", tomas: "罗明", priya: "倪丽雅", joe: "外公", mara: "马岚", martin: "马丁" };
+const CHINESE: Names = { maya: "林雅", chen: "陈伟", aiko: "森爱子", tomas: "罗明", priya: "倪丽雅", joe: "外公", mara: "马岚", martin: "马丁", builtIn: "内置音频" };
 
 function person(id: string, name: string, presence: PersonView["presence"] = "ready", echo = false): PersonView {
   return { id, name, presence, echo, contact: !echo };
@@ -61,7 +62,22 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     ended: null,
     recent: recentCalls(names, now),
     notices: [],
-    voice: { echo_cancellation: true, noise_suppression: "normal", auto_gain_control: true },
+    voice: { echo_cancellation: true, noise_suppression: "normal", auto_gain_control: true, high_pass: true },
+    sound: {
+      microphones: [
+        { spec: "mic:built-in", name: names.builtIn, is_default: true },
+        { spec: "mic:jabra", name: "Jabra Link 380", is_default: false },
+      ],
+      speakers: [
+        { spec: "speaker:built-in", name: names.builtIn, is_default: true },
+        { spec: "speaker:jabra", name: "Jabra Link 380", is_default: false },
+      ],
+      microphone: "default",
+      speaker: "speaker:jabra",
+      ring: "speaker:built-in",
+      ring_volume: 70,
+      meter: null,
+    },
   };
   const signedOut: ViewModel = {
     ...people,
@@ -201,6 +217,18 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     call_echo_audio: () =>
       inCall({ peer: echo, video: false, camera_on: false, camera: "off", voice_loss: 0, check_code: null }),
     people_preferences: () => people,
+    settings: () => people,
+    settings_silent: () => ({
+      ...people,
+      sound: {
+        ...people.sound,
+        microphone: "mic:usb-gone",
+        ring: null,
+        meter: { db: null, problem: "no_microphone" },
+      },
+    }),
+    call_devices: () => inCall({}),
+    call_devices_audio: () => inCall({ video: false, camera_on: false, camera: "off", remote_video: null, sees: "not_sending" }),
     call_check: () => inCall({}),
     call_talking_muted: () =>
       inCall({ muted: true }, { notices: [{ id: 1, code: "talking_muted", detail: "" }] }),

@@ -105,6 +105,7 @@ export const REFUSAL_CODES = [
   "not_signed_in",
   "stopped",
   "user_not_found",
+  "device_unknown",
   "address_wrong",
 ] as const;
 export type RefusalCode = (typeof REFUSAL_CODES)[number];

@@ -35,9 +35,28 @@ export type Texts = {
     string
   > & { connecting: (host: string) => string };
   voice: Record<
-    "title" | "noise" | "off" | "normal" | "strong" | "echo" | "gain" | "gainHint",
+    "title" | "noise" | "off" | "normal" | "strong" | "echo" | "gain" | "gainHint" | "highPass" | "highPassHint",
     string
   >;
+  sound: Record<
+    | "open"
+    | "title"
+    | "microphone"
+    | "speaker"
+    | "ringOn"
+    | "ringVolume"
+    | "ringHint"
+    | "asSpeaker"
+    | "level"
+    | "test"
+    | "testSpeaker"
+    | "ring"
+    | "testRing",
+    string
+  > & {
+    asSystem: (name: string | null) => string;
+    missing: (name: string) => string;
+  };
   people: Record<
     | "people"
     | "recent"
@@ -109,6 +128,7 @@ export type Texts = {
     | "camera"
     | "stopCamera"
     | "startCamera"
+    | "devices"
     | "hangUp"
     | "endCall"
     | "audioCall"
@@ -220,6 +240,25 @@ export const en: Texts = {
     echo: "Cancel echo",
     gain: "Even out my level",
     gainHint: "The slider of the system is never touched.",
+    highPass: "Cut low rumble",
+    highPassHint: "Takes away what is below every voice: steps, wind, fans.",
+  },
+  sound: {
+    open: "Sound and voice…",
+    title: "Sound and voice",
+    microphone: "Microphone",
+    speaker: "Speaker",
+    ringOn: "Ring on",
+    ringVolume: "Volume",
+    ringHint: "Only incoming calls ring there. Everything else is heard on the speaker.",
+    asSpeaker: "Same as the speaker",
+    level: "Input level",
+    test: "Test",
+    testSpeaker: "Play a test sound on the speaker",
+    ring: "Ring",
+    testRing: "Ring once to try it",
+    asSystem: (name) => (name === null ? "Same as system" : `Same as system · ${name}`),
+    missing: (name) => `${name} · not found`,
   },
   people: {
     people: "People",
@@ -291,6 +330,7 @@ export const en: Texts = {
     camera: "Camera",
     stopCamera: "Stop camera",
     startCamera: "Start camera",
+    devices: "Devices",
     hangUp: "Hang up",
     endCall: "End call",
     audioCall: "Audio call",
@@ -548,6 +588,7 @@ export const en: Texts = {
     not_signed_in: "You are not signed in. Wait for the server.",
     stopped: "Ahoy is closing.",
     user_not_found: "There is nobody with this id.",
+    device_unknown: "There is no such device.",
     address_wrong: "This is no server address. It begins with ws:// or wss://.",
   },
   span: (hours, minutes, seconds) => {
