@@ -6,7 +6,7 @@ use crate::settings_file::StoredVoice;
 use crate::video_feed::VideoFeed;
 use crate::view_model::{ProblemView, VideoFeedAddress, ViewModel};
 use ahoy_call::{Party, RoomId, UserId};
-use ahoy_client::Command;
+use ahoy_client::{BadDigits, Command};
 use tauri::State;
 
 type Accepted = Result<(), ProblemView>;
@@ -79,6 +79,14 @@ pub async fn set_voice_loss(session: State<'_, SessionHandle>, percent: u8) -> A
 #[tauri::command]
 pub async fn set_voice(session: State<'_, SessionHandle>, voice: StoredVoice) -> Accepted {
     session.set_voice(voice).await
+}
+
+#[tauri::command]
+pub async fn send_digits(session: State<'_, SessionHandle>, digits: String) -> Accepted {
+    let digits = digits
+        .parse()
+        .map_err(|error: BadDigits| problem("digits_not_taken", &error.to_string()))?;
+    session.command(Command::SendDigits(digits)).await
 }
 
 #[tauri::command]

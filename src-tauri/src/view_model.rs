@@ -162,6 +162,8 @@ pub struct CallView {
     pub path: PathView,
     /// Six groups of five digits that both people can compare.
     pub check_code: Option<String>,
+    /// The other side takes keys of a telephone.
+    pub takes_digits: bool,
     /// Percent of the own voice that is lost on purpose, in the echo test.
     pub voice_loss: u8,
     /// 0..1, what the other side sends.

@@ -23,6 +23,8 @@ export interface Backend {
   setCamera(on: boolean): Promise<void>;
   /** Cleans the own voice otherwise, now and after the next start. */
   setVoice(voice: StoredVoice): Promise<void>;
+  /** Presses keys of a telephone: 0 to 9, `*`, `#`. */
+  sendDigits(digits: string): Promise<void>;
   /** The page shows the devices for sound, or no longer: the microphone is open meanwhile. */
   showSound(shown: boolean): Promise<void>;
   /** Uses another device, a device spec; `null` lets the ring be heard on the speaker. */
@@ -69,6 +71,7 @@ export function tauriBackend(): Backend {
     setMuted: (muted) => invoke("set_muted", { muted }),
     setCamera: (on) => invoke("set_camera", { on }),
     setVoice: (voice) => invoke("set_voice", { voice }),
+    sendDigits: (digits) => invoke("send_digits", { digits }),
     showSound: (shown) => invoke("show_sound", { shown }),
     setSoundDevice: (used, spec) => invoke("set_sound_device", { used, spec }),
     setRingVolume: (percent) => invoke("set_ring_volume", { percent }),

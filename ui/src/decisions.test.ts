@@ -33,6 +33,7 @@ const SCREENS: Record<(typeof FIXTURES)[number], Screen> = {
   call_weak: "call_video",
   call_muted: "call_video",
   call_no_picture: "call_video",
+  call_no_keypad: "call_video",
   call_no_devices: "call_video",
   call_reconnecting: "call_video",
   call_server_away: "call_video",

@@ -11,6 +11,7 @@ export type Intent =
   | "toggle_mute"
   | "toggle_camera"
   | "open_devices"
+  | "open_keypad"
   | "search"
   | "next_region"
   | "previous_region";
@@ -43,6 +44,7 @@ export function intentOf(press: Key, call: Pick<CallView, "state" | "outgoing" |
   }
   if (press.key === "Escape") return isUnanswered(call) ? "cancel" : null;
   if (letter === "d") return isUnanswered(call) ? null : "open_devices";
+  if (letter === "k") return isUnanswered(call) ? null : "open_keypad";
   if (letter === "m") return "toggle_mute";
   if (letter === "v") return mayShow(call) ? "toggle_camera" : null;
   return null;

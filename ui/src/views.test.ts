@@ -147,9 +147,10 @@ describe("in a video call", () => {
       "Mute (M)",
       "Stop camera (V)",
       "Devices (D)",
+      "Keypad (K)",
       "Hang up (Ctrl+Shift+H)",
     ]);
-    expect(bar.map((button) => button.tabIndex)).toEqual([0, -1, -1, -1]);
+    expect(bar.map((button) => button.tabIndex)).toEqual([0, -1, -1, -1, -1]);
   });
 
   it("both pictures are there and both receipts", async () => {
@@ -242,6 +243,48 @@ describe("in a video call", () => {
     ]);
   });
 
+  it("the keypad sends each key, pressed or typed, and Escape closes it alone", async () => {
+    const backend = await renderApp(viewOf("call_video"));
+    await fireEvent.keyDown(document.body, { key: "k" });
+    await settle();
+    const keypad = screen.getByRole("dialog", { name: "Keypad" });
+    const keys = within(keypad).getAllByRole("button").map((key) => key.getAttribute("aria-label"));
+    expect(keys).toHaveLength(13);
+    expect(keys.slice(-3)).toEqual(["Star", "Key 0", "Hash"]);
+    await fireEvent.click(within(keypad).getByRole("button", { name: "Key 7" }));
+    await fireEvent.keyDown(keypad, { key: "#" });
+    await fireEvent.keyDown(document.body, { key: "2" });
+    await fireEvent.keyDown(document.body, { key: "2", ctrlKey: true });
+    await settle();
+    expect(within(keypad).getByRole("status", { name: "Keys pressed" }).textContent).toBe("7#2");
+    await fireEvent.keyDown(keypad, { key: "Escape" });
+    await settle();
+    expect(document.activeElement).toBe(screen.getByRole("button", { name: "Keypad (K)" }));
+    await fireEvent.keyDown(document.body, { key: "2" });
+    expect(backend.asked).toEqual(["send_digits 7", "send_digits #", "send_digits 2"]);
+  });
+
+  it("a key that was not taken is not shown as pressed", async () => {
+    const backend = await renderApp(viewOf("call_video"));
+    await fireEvent.click(screen.getByRole("button", { name: "Keypad (K)" }));
+    await settle();
+    backend.refuse = { code: "too_many_digits", detail: "" };
+    await fireEvent.click(screen.getByRole("button", { name: "Key 1" }));
+    await settle();
+    expect(screen.getByRole("status", { name: "Keys pressed" }).textContent).toBe("");
+    expect(screen.getByText(/Too many keys at once/)).toBeDefined();
+  });
+
+  it("whose other side takes no keys says so at a keypad that does not open", async () => {
+    await renderApp(viewOf("call_no_keypad"));
+    const button = screen.getByRole("button", { name: "Keypad (K)", description: "The other side takes no keys of a telephone." });
+    expect(button.getAttribute("aria-disabled")).toBe("true");
+    await fireEvent.click(button);
+    await fireEvent.keyDown(document.body, { key: "k" });
+    await settle();
+    expect(screen.queryByRole("dialog")).toBeNull();
+  });
+
   it("nobody else is told of the echo test", async () => {
     await renderApp(viewOf("call_video"));
     expect(document.querySelector('[data-region="echo"]')).toBeNull();
@@ -286,7 +329,7 @@ describe("in a video call", () => {
 
 it("an audio call can become one with pictures and says who hears whom", async () => {
   await renderApp(viewOf("call_audio"));
-  expect(buttons()).toEqual(["Direct, encrypted. Check code", "Mute (M)", "Start camera (V)", "Devices (D)", "Hang up (Ctrl+Shift+H)"]);
+  expect(buttons()).toEqual(["Direct, encrypted. Check code", "Mute (M)", "Start camera (V)", "Devices (D)", "Keypad (K)", "Hang up (Ctrl+Shift+H)"]);
   expect(screen.getByText("Maya hears you")).toBeDefined();
   expect(screen.getByText("Speaking")).toBeDefined();
 });

@@ -201,6 +201,7 @@ fn call_view(call: &LiveCall, named: &Named<'_>) -> CallView {
             PathKind::Relay => PathView::Relay,
             PathKind::Unknown => PathView::Unknown,
         },
+        takes_digits: call.takes_digits,
         voice_loss: call.voice_loss,
         level_in: call.level_in,
         level_out: call.level_out,

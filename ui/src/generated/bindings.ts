@@ -83,6 +83,10 @@ remote_video: boolean | null, hears: HearsView, sees: SeesView, telltale: Tellta
  */
 check_code: string | null, 
 /**
+ * The other side takes keys of a telephone.
+ */
+takes_digits: boolean, 
+/**
  * Percent of the own voice that is lost on purpose, in the echo test.
  */
 voice_loss: number, 

@@ -61,6 +61,10 @@ export class FakeBackend implements Backend {
     return this.take(`set_voice ${words.join(" ")}`, { voice });
   }
 
+  sendDigits(digits: string): Promise<void> {
+    return this.take(`send_digits ${digits}`);
+  }
+
   showSound(shown: boolean): Promise<void> {
     const open = shown && this.view.call === null;
     const meter = open ? (this.view.sound.meter ?? { db: -21, problem: null }) : null;

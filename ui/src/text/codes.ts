@@ -100,6 +100,8 @@ export type VerdictCause = (typeof VERDICT_CAUSES)[number];
 export const REFUSAL_CODES = [
   "already_in_call",
   "no_call",
+  "digits_not_taken",
+  "too_many_digits",
   "wrong_state",
   "self_call",
   "not_signed_in",

@@ -129,6 +129,9 @@ export type Texts = {
     | "stopCamera"
     | "startCamera"
     | "devices"
+    | "keypad"
+    | "noKeypad"
+    | "keysPressed"
     | "hangUp"
     | "endCall"
     | "audioCall"
@@ -173,6 +176,7 @@ export type Texts = {
     theyMuted: (name: string) => string;
     theirCameraOff: (name: string) => string;
     pictureOf: (name: string) => string;
+    key: (digit: string) => string;
     seconds: (count: number) => string;
   };
   telltale: Record<"you" | "line" | "them", Record<"ok" | "weak" | "bad" | "unknown", string>>;
@@ -331,6 +335,9 @@ export const en: Texts = {
     stopCamera: "Stop camera",
     startCamera: "Start camera",
     devices: "Devices",
+    keypad: "Keypad",
+    noKeypad: "The other side takes no keys of a telephone.",
+    keysPressed: "Keys pressed",
     hangUp: "Hang up",
     endCall: "End call",
     audioCall: "Audio call",
@@ -373,6 +380,7 @@ export const en: Texts = {
     theyMuted: (name) => `${name} is muted`,
     theirCameraOff: (name) => `${name} shows no picture`,
     pictureOf: (name) => `Picture of ${name}`,
+    key: (digit) => ({ "*": "Star", "#": "Hash" })[digit] ?? `Key ${digit}`,
     seconds: (count) => `${count}${THIN}s`,
   },
   telltale: {
@@ -583,6 +591,8 @@ export const en: Texts = {
   refusal: {
     already_in_call: "You are in a call already.",
     no_call: "That call has ended.",
+    digits_not_taken: "The other side takes no keys of a telephone.",
+    too_many_digits: "Too many keys at once. Wait until they are sent.",
     wrong_state: "That is not possible right now.",
     self_call: "That is your own id.",
     not_signed_in: "You are not signed in. Wait for the server.",

@@ -143,6 +143,9 @@ export const zh: Texts = {
     stopCamera: "关闭摄像头",
     startCamera: "打开摄像头",
     devices: "设备",
+    keypad: "拨号盘",
+    noKeypad: "对方不接受电话按键。",
+    keysPressed: "已按的键",
     hangUp: "挂断",
     endCall: "结束通话",
     audioCall: "语音通话",
@@ -185,6 +188,7 @@ export const zh: Texts = {
     theyMuted: (name) => `${name}已静音`,
     theirCameraOff: (name) => `${name}没有发送画面`,
     pictureOf: (name) => `${name}的画面`,
+    key: (digit) => ({ "*": "星号键", "#": "井号键" })[digit] ?? `按键 ${digit}`,
     seconds: (count) => `${count}${THIN}秒`,
   },
   telltale: {
@@ -322,6 +326,8 @@ export const zh: Texts = {
   refusal: {
     already_in_call: "你正在通话中。",
     no_call: "通话已经结束。",
+    digits_not_taken: "对方不接受电话按键。",
+    too_many_digits: "按键过多，请等待发送完毕。",
     wrong_state: "现在无法这样做。",
     self_call: "这是你自己的号码。",
     not_signed_in: "尚未登录，请等待服务器。",

@@ -225,6 +225,8 @@ pub struct LiveCall {
     /// Six groups of five digits, the same on both sides unless somebody stands between them (IM-Suite §14); `None`
     /// before the connection.
     pub check_code: Option<String>,
+    /// The other side takes keys of a telephone.
+    pub takes_digits: bool,
     /// Percent of the own voice packets that are lost on purpose.
     pub voice_loss: u8,
     /// 0..1, what the other side sends.
