@@ -43,6 +43,9 @@ pub fn run(arguments: Arguments) -> Result<()> {
             commands::set_contact,
             commands::retry_now,
             commands::sign_in,
+            commands::open_invitation,
+            commands::accept_invitation,
+            commands::dismiss_invitation,
             commands::use_embedded,
             commands::video_feed,
         ])

@@ -169,6 +169,21 @@ pub async fn sign_in(
 }
 
 #[tauri::command]
+pub async fn open_invitation(session: State<'_, SessionHandle>, link: String) -> Accepted {
+    session.ask(link).await
+}
+
+#[tauri::command]
+pub async fn accept_invitation(session: State<'_, SessionHandle>, video: bool) -> Accepted {
+    session.accept_invitation(video).await
+}
+
+#[tauri::command]
+pub async fn dismiss_invitation(session: State<'_, SessionHandle>) -> Accepted {
+    session.dismiss_invitation().await
+}
+
+#[tauri::command]
 pub async fn use_embedded(session: State<'_, SessionHandle>) -> Accepted {
     session.use_embedded().await
 }

@@ -9,6 +9,7 @@
 //! | `bridge` | view models on their way into the page |
 //! | `video_feed` | pictures on their way into the page |
 //! | `graphics` | how the window is drawn on this machine |
+//! | `invitation` | links that invite to a room |
 //! | `settings_file`, `arguments` | what is remembered, and what the command line says |
 
 // A release on Windows is no console program.
@@ -20,6 +21,7 @@ mod bridge;
 mod commands;
 mod embedded;
 mod graphics;
+mod invitation;
 mod random;
 mod session;
 mod settings_file;

@@ -2,6 +2,7 @@
 //! replaces both. It knows neither windows nor the page: it publishes view models, picture slots, and the client to
 //! give commands to.
 
+mod invited;
 mod sign_in;
 mod sound;
 
@@ -21,6 +22,7 @@ use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::device::{DeviceKind, Devices};
 use ahoy_media::spec::DeviceSpec;
 use ahoy_signaling::ProtocolKind;
+use invited::{Asked, Pending};
 use sound::SoundCheck;
 use std::io::Write;
 use std::sync::Arc;
@@ -41,6 +43,11 @@ enum Wish {
     ShowSound(bool, oneshot::Sender<Result<(), ProblemView>>),
     SetSound(SoundChange, oneshot::Sender<Result<(), ProblemView>>),
     TestSound(SoundUse, oneshot::Sender<Result<(), ProblemView>>),
+    /// Asks the person about a link.
+    Ask(String, oneshot::Sender<Result<(), ProblemView>>),
+    /// Calls the room of the invitation; with the camera if so.
+    AcceptInvitation(bool, oneshot::Sender<Result<(), ProblemView>>),
+    DismissInvitation(oneshot::Sender<Result<(), ProblemView>>),
     /// Hang up, sign out, let go of everything, end.
     Stop,
 }
@@ -121,6 +128,21 @@ impl SessionHandle {
         self.wish(|reply| Wish::TestSound(used, reply)).await
     }
 
+    /// Shows an invitation that was pasted, to be accepted or not.
+    pub async fn ask(&self, link: String) -> Result<(), ProblemView> {
+        self.wish(|reply| Wish::Ask(link, reply)).await
+    }
+
+    /// Calls the room of the shown invitation, after a sign-in on its server.
+    pub async fn accept_invitation(&self, video: bool) -> Result<(), ProblemView> {
+        self.wish(|reply| Wish::AcceptInvitation(video, reply)).await
+    }
+
+    /// Forgets the shown invitation.
+    pub async fn dismiss_invitation(&self) -> Result<(), ProblemView> {
+        self.wish(Wish::DismissInvitation).await
+    }
+
     async fn wish(
         &self,
         wish: impl FnOnce(oneshot::Sender<Result<(), ProblemView>>) -> Wish,
@@ -148,6 +170,9 @@ pub struct Session {
     /// What the next call uses.
     choice: DeviceChoice,
     sound: SoundCheck,
+    asked: Option<Asked>,
+    /// The call of an accepted invitation, until its server is there.
+    pending: Option<Pending>,
     state: State,
     views: watch::Sender<Arc<ViewModel>>,
     slots: watch::Sender<PictureSlots>,
@@ -196,6 +221,8 @@ impl Session {
         let session = Self {
             choice: sign_in::device_choice(&arguments, &settings),
             sound: SoundCheck::new(Arc::clone(&devices), list),
+            asked: arguments.invitation.as_deref().map(Asked::of_link),
+            pending: None,
             arguments,
             settings,
             file,
@@ -218,6 +245,9 @@ impl Session {
         self.begin().await;
         let mut countdown = tokio::time::interval(COUNTDOWN);
         loop {
+            if let Err(refused) = self.place_pending().await {
+                tracing::warn!(code = refused.code, "the call of an invitation was not placed");
+            }
             self.sound.suit(self.state.has_call(), &self.choice.microphone);
             self.publish();
             tokio::select! {
@@ -232,6 +262,14 @@ impl Session {
                     }
                     Some(Wish::SetSound(change, reply)) => { let _ = reply.send(self.set_sound(change).await); }
                     Some(Wish::TestSound(used, reply)) => self.sound.test(used, &self.choice, reply),
+                    Some(Wish::Ask(link, reply)) => { let _ = reply.send(self.ask(&link)); }
+                    Some(Wish::AcceptInvitation(video, reply)) => {
+                        let _ = reply.send(self.accept_invitation(video).await);
+                    }
+                    Some(Wish::DismissInvitation(reply)) => {
+                        self.asked = None;
+                        let _ = reply.send(Ok(()));
+                    }
                     Some(Wish::Stop) | None => break,
                 },
                 () = self.state.changed() => {}
@@ -268,6 +306,8 @@ impl Session {
     async fn sign_in(&mut self, sign_in: SignIn) -> Result<(), ProblemView> {
         let credentials = sign_in.check()?;
         self.leave().await;
+        // The secret of the same server may have been typed.
+        self.pending = self.pending.take().filter(|pending| pending.leads_to(&credentials.server));
         self.settings.server = Some(credentials.server.clone());
         self.settings.user = credentials.user.clone();
         self.save();
@@ -277,6 +317,7 @@ impl Session {
 
     async fn use_embedded(&mut self) -> Result<(), ProblemView> {
         self.leave().await;
+        self.pending = None;
         self.settings.server = None;
         self.save();
         self.host().await
@@ -445,6 +486,7 @@ impl Session {
         let view = ViewModel {
             voice: self.settings.voice,
             sound: self.sound.view(&self.choice, &self.settings),
+            invitation: self.asked.as_ref().map(Asked::view),
             ..self.state.view()
         };
         self.views.send_if_modified(|published| {
@@ -504,6 +546,7 @@ impl State {
                     retry_in_s: None,
                     basic_mode: false,
                     rooms: false,
+                    invitation: None,
                 },
                 me: None,
                 people: Vec::new(),
@@ -514,6 +557,7 @@ impl State {
                 notices: Vec::new(),
                 voice: StoredVoice::default(),
                 sound: SoundView::default(),
+                invitation: None,
             },
         }
     }

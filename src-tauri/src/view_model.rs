@@ -28,6 +28,20 @@ pub struct ViewModel {
     /// What is done to the voice of the microphone.
     pub voice: StoredVoice,
     pub sound: SoundView,
+    /// What the person is asked before anything connects.
+    pub invitation: Option<InvitationView>,
+}
+
+/// An invitation to a room that waits for an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct InvitationView {
+    pub server: String,
+    pub host: String,
+    pub room: String,
+    /// The way to the server is encrypted.
+    pub encrypted: bool,
+    /// What makes it none; all else is empty then.
+    pub problem: Option<ProblemView>,
 }
 
 /// The devices for sound, and how loud the microphone is while somebody looks at the settings.
@@ -79,6 +93,8 @@ pub struct ServerView {
     pub basic_mode: bool,
     /// The server has rooms in place of users.
     pub rooms: bool,
+    /// The link that invites others to the own room.
+    pub invitation: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]

@@ -42,6 +42,10 @@ export interface Backend {
   setContact(id: string, contact: boolean): Promise<void>;
   signIn(account: SignIn): Promise<void>;
   useEmbedded(): Promise<void>;
+  /** Reads a link that was pasted and has the window ask about it. */
+  openInvitation(link: string): Promise<void>;
+  acceptInvitation(video: boolean): Promise<void>;
+  dismissInvitation(): Promise<void>;
   retryNow(): Promise<void>;
   videoFeed(): Promise<VideoFeedAddress>;
   openVideoSocket(url: string): FeedSocket;
@@ -84,6 +88,9 @@ export function tauriBackend(): Backend {
     setContact: (id, contact) => invoke("set_contact", { id, contact }),
     signIn: (account) => invoke("sign_in", { ...account }),
     useEmbedded: () => invoke("use_embedded"),
+    openInvitation: (link) => invoke("open_invitation", { link }),
+    acceptInvitation: (video) => invoke("accept_invitation", { video }),
+    dismissInvitation: () => invoke("dismiss_invitation"),
     retryNow: () => invoke("retry_now"),
     videoFeed: () => invoke<VideoFeedAddress>("video_feed"),
     openVideoSocket: (url) => {

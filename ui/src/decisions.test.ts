@@ -33,6 +33,9 @@ const SCREENS: Record<(typeof FIXTURES)[number], Screen> = {
   call_weak: "call_video",
   call_muted: "call_video",
   call_no_picture: "call_video",
+  invitation: "people",
+  invitation_plain: "people",
+  invitation_unreadable: "people",
   call_no_keypad: "call_video",
   call_no_devices: "call_video",
   call_reconnecting: "call_video",
@@ -83,6 +86,7 @@ describe("the sign-in form", () => {
     retry_in_s: null,
     basic_mode: false,
     rooms: false,
+    invitation: null,
   });
 
   it("shows a problem at the field that solves it", () => {

@@ -109,6 +109,92 @@ describe("people", () => {
   });
 });
 
+describe("an invitation", () => {
+  it("asks first, names server and room, and Enter alone calls nobody", async () => {
+    const backend = await renderApp(viewOf("invitation"));
+    const dialog = screen.getByRole("alertdialog", { name: "Follow this invitation?" });
+    expect(dialog.textContent).toContain("quiet-cabin-7f3a");
+    expect(dialog.textContent).toContain("media.harbor.example");
+    expect(dialog.textContent).toContain("you sign out here: built-in server");
+    expect(document.activeElement).toBe(within(dialog).getByRole("button", { name: "Cancel" }));
+    expect(document.querySelector(".under")?.hasAttribute("inert")).toBe(true);
+    await fireEvent.keyDown(document.body, { key: "/" });
+    expect(backend.asked).toEqual([]);
+    await fireEvent.click(within(dialog).getByRole("button", { name: "Call" }));
+    await settle();
+    expect(backend.asked).toEqual(["accept_invitation audio"]);
+    expect(screen.queryByRole("alertdialog")).toBeNull();
+  });
+
+  it("over an open network says so, and Escape declines it", async () => {
+    const backend = await renderApp(viewOf("invitation_plain"));
+    expect(screen.getByText(/is not encrypted/)).toBeDefined();
+    await fireEvent.keyDown(screen.getByRole("alertdialog"), { key: "Escape" });
+    expect(backend.asked).toEqual(["dismiss_invitation"]);
+  });
+
+  it("that is none says why and offers no call", async () => {
+    await renderApp(viewOf("invitation_unreadable"));
+    const dialog = screen.getByRole("alertdialog", { name: "This invitation cannot be followed" });
+    expect(dialog.textContent).toContain("leads to no server of rooms");
+    expect(within(dialog).getAllByRole("button").map((button) => button.textContent.trim())).toEqual(["Close"]);
+  });
+
+  it("waits until a call is over", async () => {
+    const call = viewOf("call_video");
+    const backend = await renderApp({ ...call, invitation: viewOf("invitation").invitation });
+    expect(screen.queryByRole("alertdialog")).toBeNull();
+    backend.show(viewOf("invitation"));
+    await settle();
+    expect(screen.getByRole("alertdialog")).toBeDefined();
+  });
+
+  it("is pasted where one signs in, and what is none is said there", async () => {
+    const backend = await renderApp(viewOf("first_start"));
+    const field = screen.getByRole("textbox", { name: "Paste an invitation" });
+    await fireEvent.input(field, { target: { value: "ahoy:room?x" } });
+    backend.refuse = { code: "invitation_incomplete", detail: "" };
+    await fireEvent.click(screen.getByRole("button", { name: "Open" }));
+    await settle();
+    expect(backend.asked).toEqual(["open_invitation ahoy:room?x"]);
+    expect(screen.getByRole("alert").textContent).toContain("does not say one server and one room");
+  });
+
+  it("that is pasted into the search is no name of a room", async () => {
+    const backend = await renderApp(viewOf("rooms"));
+    const search = screen.getByRole("textbox", { name: "Search or name a room" });
+    await fireEvent.input(search, { target: { value: "ahoy:room?server=wss://h/signaling&room=a" } });
+    expect(screen.queryByRole("button", { name: /Call the room/ })).toBeNull();
+    await fireEvent.click(screen.getByRole("button", { name: "Open this invitation" }));
+    expect(backend.asked).toEqual(["open_invitation ahoy:room?server=wss://h/signaling&room=a"]);
+  });
+
+  it("to the own room is copied", async () => {
+    const writeText = vi.fn(() => Promise.resolve());
+    Object.defineProperty(navigator, "clipboard", { configurable: true, value: { writeText } });
+    const view = viewOf("rooms");
+    await renderApp(view);
+    await fireEvent.click(screen.getByRole("button", { name: "Copy invitation" }));
+    await settle();
+    expect(writeText).toHaveBeenCalledWith(view.server.invitation);
+    expect(screen.getByText("Copied")).toBeDefined();
+  });
+
+  it("that cannot be copied is not said to be", async () => {
+    const writeText = (): Promise<void> => Promise.reject(new Error("denied"));
+    Object.defineProperty(navigator, "clipboard", { configurable: true, value: { writeText } });
+    await renderApp(viewOf("rooms"));
+    await fireEvent.click(screen.getByRole("button", { name: "Copy invitation" }));
+    await settle();
+    expect(screen.getByText("Could not be copied")).toBeDefined();
+  });
+
+  it("is offered for nobody's room on a server of users", async () => {
+    await renderApp(viewOf("people"));
+    expect(screen.queryByRole("button", { name: "Copy invitation" })).toBeNull();
+  });
+});
+
 describe("ringing", () => {
   it("offers video, audio and no, and takes no button's focus", async () => {
     const backend = await renderApp(viewOf("incoming"));

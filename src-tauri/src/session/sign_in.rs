@@ -29,12 +29,17 @@ pub struct Credentialed {
 
 impl SignIn {
     /// A sign-in that needs no checking.
-    pub fn by_token(server: String, token: String) -> Credentialed {
+    pub fn with(server: String, credentials: Credentials) -> Credentialed {
         Credentialed {
             server,
             user: None,
-            credentials: Credentials::Token(Secret::new(token)),
+            credentials,
         }
+    }
+
+    /// As [`with`](Self::with) a token.
+    pub fn by_token(server: String, token: String) -> Credentialed {
+        Self::with(server, Credentials::Token(Secret::new(token)))
     }
 
     /// Refuses what cannot be a sign-in, before the present one is given up.

@@ -5,6 +5,7 @@ use super::{
     Part, PathView, PersonView, PresenceView, ProblemView, RecentView, SearchView, SeesView, ServerPhase,
     ServerView, SideView, SoundView, TelltaleView, VerdictView, ViewModel,
 };
+use crate::invitation::Invitation;
 use crate::settings_file::StoredVoice;
 use ahoy_call::{CallEnd, CallState, EndCause, Party, UserId};
 use ahoy_client::verdict::{Level, Part as ClientPart, Side, Telltale, Verdict};
@@ -52,6 +53,10 @@ pub fn view_model(snapshot: &Snapshot, account: &Account, now: Instant) -> ViewM
                 .map(|at| seconds_up(at.saturating_duration_since(now))),
             basic_mode: snapshot.server.basic_mode,
             rooms: account.rooms,
+            invitation: match &snapshot.me {
+                Some(Party::Room(room)) => Invitation::link(&snapshot.server.url, room.as_str()),
+                Some(Party::User(_)) | None => None,
+            },
         },
         me: snapshot.me.as_ref().map(|me| PersonView {
             id: me.to_string(),
@@ -97,6 +102,7 @@ pub fn view_model(snapshot: &Snapshot, account: &Account, now: Instant) -> ViewM
             .collect(),
         voice: StoredVoice::default(),
         sound: SoundView::default(),
+        invitation: None,
     }
 }
 

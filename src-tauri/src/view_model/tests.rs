@@ -35,6 +35,7 @@ fn bindings() -> String {
         DeviceView::decl(&config),
         MeterView::decl(&config),
         SoundUse::decl(&config),
+        InvitationView::decl(&config),
         StoredSuppression::decl(&config),
         VideoFeedAddress::decl(&config),
     ];

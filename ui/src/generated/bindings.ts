@@ -17,7 +17,11 @@ recent: Array<RecentView>, notices: Array<NoticeView>,
 /**
  * What is done to the voice of the microphone.
  */
-voice: StoredVoice, sound: SoundView, };
+voice: StoredVoice, sound: SoundView, 
+/**
+ * What the person is asked before anything connects.
+ */
+invitation: InvitationView | null, };
 
 export type ServerView = { url: string, 
 /**
@@ -35,7 +39,11 @@ basic_mode: boolean,
 /**
  * The server has rooms in place of users.
  */
-rooms: boolean, };
+rooms: boolean, 
+/**
+ * The link that invites others to the own room.
+ */
+invitation: string | null, };
 
 export type ServerPhase = "signed_out" | "connecting" | "ready" | "offline";
 
@@ -186,5 +194,15 @@ db: number | null,
 problem: string | null, };
 
 export type SoundUse = "microphone" | "speaker" | "ring";
+
+export type InvitationView = { server: string, host: string, room: string, 
+/**
+ * The way to the server is encrypted.
+ */
+encrypted: boolean, 
+/**
+ * What makes it none; all else is empty then.
+ */
+problem: ProblemView | null, };
 
 export type VideoFeedAddress = { url: string, token: string, };

@@ -116,6 +116,18 @@ export class FakeBackend implements Backend {
     return this.take("use_embedded");
   }
 
+  openInvitation(link: string): Promise<void> {
+    return this.take(`open_invitation ${link}`);
+  }
+
+  acceptInvitation(video: boolean): Promise<void> {
+    return this.take(`accept_invitation ${video ? "video" : "audio"}`, { invitation: null });
+  }
+
+  dismissInvitation(): Promise<void> {
+    return this.take("dismiss_invitation", { invitation: null });
+  }
+
   retryNow(): Promise<void> {
     return this.take("retry_now");
   }

@@ -1,5 +1,5 @@
 // One view model for every screen, by name. Times are relative to `now`, so that a picture of a screen is always young.
-import type { CallView, EndedView, PersonView, RecentView, ServerView, ViewModel } from "../generated/bindings";
+import type { CallView, EndedView, InvitationView, PersonView, RecentView, ServerView, ViewModel } from "../generated/bindings";
 
 type Names = { maya: string; chen: string; aiko: string; tomas: string; priya: string; joe: string; mara: string; martin: string; builtIn: string };
 
@@ -33,6 +33,15 @@ const READY: ServerView = {
   retry_in_s: null,
   basic_mode: false,
   rooms: false,
+  invitation: null,
+};
+
+const INVITATION: InvitationView = {
+  server: "wss://media.harbor.example/signaling",
+  host: "media.harbor.example",
+  room: "quiet-cabin-7f3a",
+  encrypted: true,
+  problem: null,
 };
 
 function trouble(code: string, detail: string, change: Partial<ServerView> = {}): ServerView {
@@ -78,6 +87,7 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
       ring_volume: 70,
       meter: null,
     },
+    invitation: null,
   };
   const signedOut: ViewModel = {
     ...people,
@@ -193,7 +203,12 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     }),
     rooms: () => ({
       ...people,
-      server: { ...READY, url: "wss://media.harbor.example/signaling", rooms: true },
+      server: {
+        ...READY,
+        url: "wss://media.harbor.example/signaling",
+        rooms: true,
+        invitation: "ahoy:room?server=wss%3A%2F%2Fmedia.harbor.example%2Fsignaling&room=bridge",
+      },
       me: person("bridge", "bridge"),
       people: [room("engine-room"), room("galley"), room("harbor-cam", "in_call")],
       recent: [],
@@ -205,6 +220,21 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
         state: "signed_out",
         rooms: true,
       }),
+    }),
+    invitation: () => ({ ...empty, invitation: INVITATION }),
+    invitation_plain: () => ({
+      ...people,
+      invitation: { ...INVITATION, server: "ws://10.0.0.7:3000/signaling", host: "10.0.0.7:3000", encrypted: false },
+    }),
+    invitation_unreadable: () => ({
+      ...empty,
+      invitation: {
+        server: "",
+        host: "",
+        room: "",
+        encrypted: false,
+        problem: { code: "invitation_server", detail: "the server of an invitation is ws(s)://HOST/…/signaling and nothing more" },
+      },
     }),
     error_replaced: () => ({ ...people, server: trouble("replaced", "", { state: "signed_out" }) }),
     outgoing: () => ({ ...people, call: ring }),
@@ -308,6 +338,9 @@ export const FIXTURES = [
   "error_replaced",
   "rooms",
   "error_room",
+  "invitation",
+  "invitation_plain",
+  "invitation_unreadable",
   "outgoing",
   "calling_audio",
   "incoming",

@@ -107,6 +107,11 @@ export const REFUSAL_CODES = [
   "not_signed_in",
   "stopped",
   "user_not_found",
+  "invitation_unreadable",
+  "invitation_incomplete",
+  "invitation_server",
+  "invitation_room",
+  "invitation_gone",
   "device_unknown",
   "address_wrong",
 ] as const;

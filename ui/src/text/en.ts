@@ -57,6 +57,25 @@ export type Texts = {
     asSystem: (name: string | null) => string;
     missing: (name: string) => string;
   };
+  invitation: Record<
+    | "question"
+    | "room"
+    | "server"
+    | "encrypted"
+    | "notEncrypted"
+    | "nothingYet"
+    | "call"
+    | "videoCall"
+    | "cancel"
+    | "unreadable"
+    | "paste"
+    | "open"
+    | "openTyped"
+    | "copy"
+    | "copied"
+    | "notCopied",
+    string
+  > & { leaves: (server: string) => string };
   people: Record<
     | "people"
     | "recent"
@@ -263,6 +282,25 @@ export const en: Texts = {
     testRing: "Ring once to try it",
     asSystem: (name) => (name === null ? "Same as system" : `Same as system · ${name}`),
     missing: (name) => `${name} · not found`,
+  },
+  invitation: {
+    question: "Follow this invitation?",
+    room: "Room",
+    server: "Server",
+    encrypted: "The way to this server is encrypted.",
+    notEncrypted: "The way to this server is not encrypted: others in the network can read whom you call.",
+    nothingYet: "Nothing connects and nobody rings before you choose.",
+    call: "Call",
+    videoCall: "Video call",
+    cancel: "Cancel",
+    unreadable: "This invitation cannot be followed",
+    paste: "Paste an invitation",
+    open: "Open",
+    openTyped: "Open this invitation",
+    copy: "Copy invitation",
+    copied: "Copied",
+    notCopied: "Could not be copied",
+    leaves: (server) => `To call there you sign out here: ${server}.`,
   },
   people: {
     people: "People",
@@ -598,6 +636,11 @@ export const en: Texts = {
     not_signed_in: "You are not signed in. Wait for the server.",
     stopped: "Ahoy is closing.",
     user_not_found: "There is nobody with this id.",
+    invitation_unreadable: "This is no invitation. One begins with ahoy:room?",
+    invitation_incomplete: "This invitation does not say one server and one room.",
+    invitation_server: "This invitation leads to no server of rooms.",
+    invitation_room: "The room of this invitation has a name that no room can have.",
+    invitation_gone: "There is no invitation any more.",
     device_unknown: "There is no such device.",
     address_wrong: "This is no server address. It begins with ws:// or wss://.",
   },
