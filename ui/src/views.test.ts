@@ -117,7 +117,7 @@ describe("an invitation", () => {
     expect(dialog.textContent).toContain("media.harbor.example");
     expect(dialog.textContent).toContain("you sign out here: built-in server");
     expect(document.activeElement).toBe(within(dialog).getByRole("button", { name: "Cancel" }));
-    expect(document.querySelector(".under")?.hasAttribute("inert")).toBe(true);
+    expect(document.querySelector<HTMLElement>(".under")?.inert).toBe(true);
     await fireEvent.keyDown(document.body, { key: "/" });
     expect(backend.asked).toEqual([]);
     await fireEvent.click(within(dialog).getByRole("button", { name: "Call" }));
