@@ -24,6 +24,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         .invoke_handler(tauri::generate_handler![
             commands::current,
             commands::place_call,
+            commands::place_stream_call,
             commands::accept,
             commands::decline,
             commands::hang_up,

@@ -2,6 +2,7 @@
 //! never "the call failed". State comes back as whole view models only.
 
 use crate::session::{SessionHandle, SignIn, SoundUse, problem};
+use crate::typed_stream::TypedStream;
 use crate::settings_file::StoredVoice;
 use crate::video_feed::VideoFeed;
 use crate::view_model::{ProblemView, VideoFeedAddress, ViewModel};
@@ -42,6 +43,23 @@ pub async fn place_call(session: State<'_, SessionHandle>, to: String, video: bo
             to: party_of(&to, rooms)?,
             video,
             stream: None,
+        })
+        .await
+}
+
+#[tauri::command]
+pub async fn place_stream_call(
+    session: State<'_, SessionHandle>,
+    to: String,
+    push: bool,
+    stream: TypedStream,
+) -> Accepted {
+    let stream = stream.check(push)?;
+    session
+        .command(Command::PlaceCall {
+            to: party_of(to.trim(), true)?,
+            video: true,
+            stream: Some(Box::new(stream)),
         })
         .await
 }

@@ -158,6 +158,10 @@ pub struct CallView {
     pub peer: PersonView,
     pub outgoing: bool,
     pub video: bool,
+    /// Which way sound and pictures go by the purpose of the call.
+    pub way: WayView,
+    /// What the call is for; `None` = to talk.
+    pub stream: Option<StreamView>,
     pub state: CallPhase,
     /// Unix milliseconds.
     pub began_at_ms: f64,
@@ -186,6 +190,24 @@ pub struct CallView {
     pub level_in: f32,
     /// 0..1, what the microphone hears.
     pub level_out: f32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum WayView {
+    Both,
+    Send,
+    Receive,
+}
+
+/// A stream of a media server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct StreamView {
+    /// It is sent by whoever called, and not played by them.
+    pub push: bool,
+    pub vhost: String,
+    pub app: String,
+    pub name: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
@@ -290,6 +312,8 @@ pub struct EndedView {
     pub peer: PersonView,
     pub video: bool,
     pub outgoing: bool,
+    /// What the call was for; `None` = to talk.
+    pub stream: Option<StreamView>,
     /// `None` = it was never answered.
     pub duration_s: Option<u32>,
     pub cause: String,

@@ -7,6 +7,9 @@ import type { FeedSocket } from "./video/feed";
 /** What a person types to sign in: a token, or a name with a password. */
 export type SignIn = { server: string; token: string | null; user: string | null; password: string | null };
 
+/** The names of a stream as a person types them. */
+export type TypedStream = { vhost: string; app: string; name: string };
+
 /** Where the pictures come from, and the proof that this page may have them. */
 export type VideoFeedAddress = { url: string; token: string };
 
@@ -16,6 +19,8 @@ export interface Backend {
   /** Calls `seen` with every whole view model from now on; the returned function ends it. */
   subscribe(seen: (view: ViewModel) => void): Promise<() => void>;
   placeCall(to: string, video: boolean): Promise<void>;
+  /** Plays or pushes a stream of the media server that has this room; an empty `vhost` is the server's own. */
+  placeStreamCall(to: string, push: boolean, stream: TypedStream): Promise<void>;
   accept(video: boolean): Promise<void>;
   decline(): Promise<void>;
   hangUp(): Promise<void>;
@@ -69,6 +74,7 @@ export function tauriBackend(): Backend {
     current: () => invoke<ViewModel>("current"),
     subscribe: (seen) => listen<ViewModel>("view", (event) => seen(event.payload)),
     placeCall: (to, video) => invoke("place_call", { to, video }),
+    placeStreamCall: (to, push, stream) => invoke("place_stream_call", { to, push, stream }),
     accept: (video) => invoke("accept", { video }),
     decline: () => invoke("decline"),
     hangUp: () => invoke("hang_up"),

@@ -71,3 +71,9 @@ export function decibelText(db: number): string {
   const whole = Math.round(db);
   return `${whole < 0 ? "−" : ""}${Math.abs(whole)}\u2009dB`;
 }
+
+/** A stream by the names that people know it by. */
+export function streamName(stream: { app: string; name: string }): string {
+  // What follows a question mark may be a proof that nobody else is to read.
+  return `${stream.app}/${stream.name.split("?")[0]}`;
+}

@@ -109,6 +109,95 @@ describe("people", () => {
   });
 });
 
+describe("a stream of a media server", () => {
+  const fill = (name: string, value: string): Promise<boolean> =>
+    fireEvent.input(screen.getByRole(name === "Room" ? "combobox" : "textbox", { name }), { target: { value } });
+
+  it("is played or pushed by its names, the virtual host being the server's own", async () => {
+    const backend = await renderApp(viewOf("rooms"));
+    const opener = screen.getByRole("button", { name: "Stream…" });
+    await fireEvent.click(opener);
+    await settle();
+    const dialog = within(screen.getByRole("dialog", { name: "A stream of a media server" }));
+    expect(document.activeElement).toBe(dialog.getByRole("combobox", { name: "Room" }));
+    await fireEvent.click(dialog.getByRole("button", { name: "Play" }));
+    expect(backend.asked, "names are missing").toEqual([]);
+    await fill("Room", "harbor-cam");
+    await fill("Stream", "harbor");
+    await fireEvent.click(dialog.getByRole("button", { name: "Push" }));
+    await settle();
+    expect(screen.queryByRole("dialog")).toBeNull();
+    expect(document.activeElement).toBe(screen.getByRole("button", { name: "Stream…" }));
+    await fireEvent.click(screen.getByRole("button", { name: "Stream…" }));
+    await settle();
+    await fill("Room", "harbor-cam");
+    await fill("Application", "cams");
+    await fill("Stream", "1");
+    await fill("Virtual host", "v");
+    await fireEvent.submit(document.querySelector("form") as HTMLFormElement);
+    expect(backend.asked).toEqual(["place_stream_call harbor-cam push /live/harbor", "place_stream_call harbor-cam play v/cams/1"]);
+  });
+
+  it("that is refused says so in the form", async () => {
+    const backend = await renderApp(viewOf("rooms"));
+    await fireEvent.click(screen.getByRole("button", { name: "Stream…" }));
+    await settle();
+    backend.refuse = { code: "stream_unusable", detail: "" };
+    await fill("Room", "harbor-cam");
+    await fill("Stream", "x");
+    await fireEvent.click(screen.getByRole("button", { name: "Play" }));
+    await settle();
+    expect(screen.getByRole("alert").textContent).toContain("cannot have such a name");
+    await fireEvent.keyDown(screen.getByRole("dialog"), { key: "Escape" });
+    await settle();
+    expect(screen.queryByRole("dialog")).toBeNull();
+  });
+
+  it("is offered only by servers of rooms", async () => {
+    await renderApp(viewOf("people"));
+    expect(screen.queryByRole("button", { name: "Stream…" })).toBeNull();
+  });
+
+  it("that is played shows its picture alone, with nothing to mute", async () => {
+    const backend = await renderApp(viewOf("stream_play"));
+    expect(screen.getByRole("main", { name: "Stream live/harbor" })).toBeDefined();
+    expect([...document.querySelectorAll("canvas")].map((canvas) => canvas.dataset["view"])).toEqual(["remote"]);
+    expect(screen.getByText("Playing from harbor-cam")).toBeDefined();
+    const bar = within(screen.getByRole("toolbar")).getAllByRole("button");
+    expect(bar.map((button) => button.getAttribute("aria-label"))).toEqual(["Devices (D)", "Hang up (Ctrl+Shift+H)"]);
+    await fireEvent.keyDown(document.body, { key: "m" });
+    await fireEvent.keyDown(document.body, { key: "v" });
+    await fireEvent.keyDown(document.body, { key: "d" });
+    await settle();
+    const panel = within(screen.getByRole("dialog", { name: "Devices" }));
+    expect(panel.getAllByRole("radiogroup").map((group) => group.textContent.includes("Speaker"))).toEqual([true]);
+    expect(backend.asked).toEqual(["show_sound true"]);
+  });
+
+  it("that has ended in silence is said, with the way out", async () => {
+    const backend = await renderApp(viewOf("stream_silent"));
+    expect(screen.getByText("The stream has stopped")).toBeDefined();
+    expect(screen.getByText("The stream brings no picture")).toBeDefined();
+    await fireEvent.click(screen.getByRole("button", { name: "Stop" }));
+    expect(backend.asked).toEqual(["hang_up"]);
+  });
+
+  it("that is pushed shows the own picture and can be muted", async () => {
+    await renderApp(viewOf("stream_push"));
+    expect([...document.querySelectorAll("canvas")].map((canvas) => canvas.dataset["view"])).toEqual(["local"]);
+    expect(screen.getByText("Sending to harbor-cam")).toBeDefined();
+    expect(screen.getByRole("button", { name: "Mute (M)" })).toBeDefined();
+    expect(screen.queryByRole("button", { name: "Keypad (K)" })).toBeNull();
+  });
+
+  it("that could not be played is tried again as a stream", async () => {
+    const backend = await renderApp(viewOf("ended_stream"));
+    expect(screen.getByText(/live\/harbor/)).toBeDefined();
+    await fireEvent.click(screen.getByRole("button", { name: "Call again" }));
+    expect(backend.asked).toEqual(["place_stream_call harbor-cam play __defaultVhost__/live/harbor"]);
+  });
+});
+
 describe("an invitation", () => {
   it("asks first, names server and room, and Enter alone calls nobody", async () => {
     const backend = await renderApp(viewOf("invitation"));

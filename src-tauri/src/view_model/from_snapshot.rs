@@ -3,11 +3,11 @@
 use super::{
     CallPhase, CallView, CameraView, EndedView, FoundView, HearsView, LevelView, MicrophoneView, NoticeView,
     Part, PathView, PersonView, PresenceView, ProblemView, RecentView, SearchView, SeesView, ServerPhase,
-    ServerView, SideView, SoundView, TelltaleView, VerdictView, ViewModel,
+    ServerView, SideView, SoundView, StreamView, TelltaleView, VerdictView, ViewModel, WayView,
 };
 use crate::invitation::Invitation;
 use crate::settings_file::StoredVoice;
-use ahoy_call::{CallEnd, CallState, EndCause, Party, UserId};
+use ahoy_call::{CallEnd, CallState, Direction, EndCause, Party, Purpose, StreamCall, UserId};
 use ahoy_client::verdict::{Level, Part as ClientPart, Side, Telltale, Verdict};
 use ahoy_client::{
     CameraState, EndedCall, LiveCall, MicrophoneState, PathKind, Person, Phase, Presence, Receipt,
@@ -164,6 +164,12 @@ fn call_view(call: &LiveCall, named: &Named<'_>) -> CallView {
         peer: named.party(&call.peer, call.peer_name.as_deref()),
         outgoing: call.outgoing,
         video: call.video,
+        way: match call.way {
+            Direction::SendRecv | Direction::Inactive => WayView::Both,
+            Direction::SendOnly => WayView::Send,
+            Direction::RecvOnly => WayView::Receive,
+        },
+        stream: call.stream.as_ref().and_then(stream_view),
         state: match call.state {
             CallState::Calling => CallPhase::Calling,
             CallState::RingingOut => CallPhase::RingingOut,
@@ -214,6 +220,21 @@ fn call_view(call: &LiveCall, named: &Named<'_>) -> CallView {
     }
 }
 
+/// `None` for a call between two people.
+fn stream_view(stream: &StreamCall) -> Option<StreamView> {
+    let push = match stream.purpose {
+        Purpose::Play => false,
+        Purpose::Push => true,
+        Purpose::Call | Purpose::Other(_) => return None,
+    };
+    Some(StreamView {
+        push,
+        vhost: stream.vhost.clone(),
+        app: stream.app.clone(),
+        name: stream.stream.clone(),
+    })
+}
+
 fn telltale_view(telltale: Telltale) -> TelltaleView {
     let part = |part| match part {
         ClientPart::Ok => Part::Ok,
@@ -253,6 +274,7 @@ fn ended_view(ended: &EndedCall, named: &Named<'_>) -> EndedView {
         peer: named.party(&ended.peer, ended.peer_name.as_deref()),
         video: ended.video,
         outgoing: ended.outgoing,
+        stream: ended.stream.as_ref().and_then(stream_view),
         duration_s: ended
             .end
             .answered
@@ -379,6 +401,7 @@ mod tests {
             peer_name: name.map(str::to_owned),
             outgoing: true,
             video: false,
+            stream: None,
             retry_after: None,
             end: CallEnd {
                 cause,
@@ -450,6 +473,34 @@ mod tests {
             (view.recent[0].duration_s, view.recent[0].at_ms),
             (None, 1_700_000_000_123.0)
         );
+    }
+
+    #[test]
+    fn a_stream_is_named_and_a_talk_is_none() {
+        let stream = |purpose| StreamCall {
+            purpose,
+            vhost: "v".into(),
+            app: "live".into(),
+            stream: "harbor".into(),
+        };
+        let mut snapshot = snapshot();
+        let mut shown = |purpose| {
+            let ended = ended(2, None, EndCause::HungUp, true, true);
+            snapshot.ended = Some(EndedCall {
+                stream: Some(stream(purpose)),
+                ..ended
+            });
+            view_model(&snapshot, &account(), Instant::now()).ended.unwrap().stream
+        };
+        let harbor = |push| StreamView {
+            push,
+            vhost: "v".into(),
+            app: "live".into(),
+            name: "harbor".into(),
+        };
+        assert_eq!(shown(Purpose::Play), Some(harbor(false)));
+        assert_eq!(shown(Purpose::Push), Some(harbor(true)));
+        assert_eq!(shown(Purpose::Call), None);
     }
 
     #[test]

@@ -16,6 +16,8 @@ fn bindings() -> String {
         SearchView::decl(&config),
         PresenceView::decl(&config),
         CallView::decl(&config),
+        WayView::decl(&config),
+        StreamView::decl(&config),
         CallPhase::decl(&config),
         MicrophoneView::decl(&config),
         CameraView::decl(&config),

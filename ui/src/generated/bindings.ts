@@ -69,7 +69,15 @@ export type SearchView = "searching" | "done" | "failed";
 
 export type PresenceView = "ready" | "in_call" | "offline" | "unknown";
 
-export type CallView = { call_id: string, peer: PersonView, outgoing: boolean, video: boolean, state: CallPhase, 
+export type CallView = { call_id: string, peer: PersonView, outgoing: boolean, video: boolean, 
+/**
+ * Which way sound and pictures go by the purpose of the call.
+ */
+way: WayView, 
+/**
+ * What the call is for; `None` = to talk.
+ */
+stream: StreamView | null, state: CallPhase, 
 /**
  * Unix milliseconds.
  */
@@ -107,6 +115,14 @@ level_in: number,
  */
 level_out: number, };
 
+export type WayView = "both" | "send" | "receive";
+
+export type StreamView = { 
+/**
+ * It is sent by whoever called, and not played by them.
+ */
+push: boolean, vhost: string, app: string, name: string, };
+
 export type CallPhase = "calling" | "ringing_out" | "ringing_in" | "connecting" | "connected" | "reconnecting";
 
 export type MicrophoneView = "ok" | "missing";
@@ -130,6 +146,10 @@ export type SideView = "ours" | "theirs" | "network" | "none";
 export type PathView = "direct" | "relay" | "unknown";
 
 export type EndedView = { peer: PersonView, video: boolean, outgoing: boolean, 
+/**
+ * What the call was for; `None` = to talk.
+ */
+stream: StreamView | null, 
 /**
  * `None` = it was never answered.
  */

@@ -1,6 +1,6 @@
 // A shell without a shell: shows one view model, answers every command by changing it the way the real one would, and
 // writes down what it was asked. Not part of the shipped page.
-import type { Backend } from "../backend";
+import type { Backend, TypedStream } from "../backend";
 import type { SoundUse, StoredVoice, ViewModel } from "../generated/bindings";
 import type { FeedSocket } from "../video/feed";
 import { FakePictures } from "./fake_pictures";
@@ -34,6 +34,10 @@ export class FakeBackend implements Backend {
 
   placeCall(to: string, video: boolean): Promise<void> {
     return this.take(`place_call ${to} ${video ? "video" : "audio"}`);
+  }
+
+  placeStreamCall(to: string, push: boolean, stream: TypedStream): Promise<void> {
+    return this.take(`place_stream_call ${to} ${push ? "push" : "play"} ${stream.vhost}/${stream.app}/${stream.name}`);
   }
 
   accept(video: boolean): Promise<void> {

@@ -1,5 +1,5 @@
 // One view model for every screen, by name. Times are relative to `now`, so that a picture of a screen is always young.
-import type { CallView, EndedView, InvitationView, PersonView, RecentView, ServerView, ViewModel } from "../generated/bindings";
+import type { CallView, EndedView, InvitationView, PersonView, RecentView, ServerView, StreamView, ViewModel } from "../generated/bindings";
 
 type Names = { maya: string; chen: string; aiko: string; tomas: string; priya: string; joe: string; mara: string; martin: string; builtIn: string };
 
@@ -107,6 +107,8 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     peer: maya,
     outgoing: true,
     video: true,
+    way: "both",
+    stream: null,
     state: "ringing_out",
     began_at_ms: now - 8000,
     connected_at_ms: null,
@@ -148,6 +150,7 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     peer: tomas,
     video: true,
     outgoing: true,
+    stream: null,
     duration_s: 412,
     cause: "connection_lost",
     retry_after_s: null,
@@ -157,6 +160,36 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     ...people,
     ...more,
     call: { ...talk, ...change },
+  });
+  const rooms: ViewModel = {
+    ...people,
+    server: {
+      ...READY,
+      url: "wss://media.harbor.example/signaling",
+      rooms: true,
+      invitation: "ahoy:room?server=wss%3A%2F%2Fmedia.harbor.example%2Fsignaling&room=bridge",
+    },
+    me: person("bridge", "bridge"),
+    people: [room("engine-room"), room("galley"), room("harbor-cam", "in_call")],
+    recent: [],
+  };
+  const camera = room("harbor-cam", "in_call");
+  const played: StreamView = { push: false, vhost: "__defaultVhost__", app: "live", name: "harbor" };
+  const play = (change: Partial<CallView> = {}, more: Partial<ViewModel> = {}): ViewModel => ({
+    ...rooms,
+    ...more,
+    call: {
+      ...talk,
+      peer: camera,
+      way: "receive",
+      stream: played,
+      camera_on: false,
+      camera: "off",
+      sees: "not_sending",
+      hears: "unknown",
+      takes_digits: false,
+      ...change,
+    },
   });
   const unseen: Partial<ViewModel> = { me: null, people: [], recent: [] };
   const all: Record<string, () => ViewModel> = {
@@ -201,18 +234,8 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
       ...unseen,
       server: trouble("port_taken", "bind 127.0.0.1:7480: address in use", { embedded: true }),
     }),
-    rooms: () => ({
-      ...people,
-      server: {
-        ...READY,
-        url: "wss://media.harbor.example/signaling",
-        rooms: true,
-        invitation: "ahoy:room?server=wss%3A%2F%2Fmedia.harbor.example%2Fsignaling&room=bridge",
-      },
-      me: person("bridge", "bridge"),
-      people: [room("engine-room"), room("galley"), room("harbor-cam", "in_call")],
-      recent: [],
-    }),
+    rooms: () => rooms,
+    rooms_stream: () => rooms,
     error_room: () => ({
       ...signedOut,
       server: trouble("room_taken", "somebody else has this room", {
@@ -303,6 +326,15 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
           notices: [{ id: 1, code: "signaling_lost", detail: "connection reset" }],
         },
       ),
+    stream_play: () => play(),
+    stream_silent: () =>
+      play({ remote_video: false }, { notices: [{ id: 1, code: "stream_silent", detail: "nothing of the stream has arrived" }] }),
+    stream_push: () =>
+      play({ way: "send", stream: { ...played, push: true }, camera_on: true, camera: "ok", remote_video: null, sees: "yes", hears: "yes" }),
+    ended_stream: () => ({
+      ...rooms,
+      ended: { ...ended, peer: camera, stream: played, cause: "stream_not_found", duration_s: null, detail: "" },
+    }),
     call_connecting: () => ({ ...people, call: { ...ring, outgoing: false, state: "connecting" } }),
     call_audio: () => inCall({ video: false, camera_on: false, camera: "off", remote_video: null, sees: "not_sending" }),
     ended: () => ({ ...people, ended }),
@@ -354,6 +386,10 @@ export const FIXTURES = [
   "call_reconnecting",
   "call_server_away",
   "call_connecting",
+  "stream_play",
+  "stream_silent",
+  "stream_push",
+  "ended_stream",
   "call_audio",
   "ended",
   "ended_busy",

@@ -112,6 +112,8 @@ export const REFUSAL_CODES = [
   "invitation_server",
   "invitation_room",
   "invitation_gone",
+  "stream_incomplete",
+  "stream_unusable",
   "device_unknown",
   "address_wrong",
 ] as const;

@@ -76,6 +76,22 @@ export type Texts = {
     | "notCopied",
     string
   > & { leaves: (server: string) => string };
+  stream: Record<
+    | "open"
+    | "title"
+    | "hint"
+    | "room"
+    | "app"
+    | "name"
+    | "vhost"
+    | "vhostHint"
+    | "play"
+    | "push"
+    | "pushHint"
+    | "noPicture"
+    | "stop",
+    string
+  > & { playing: (room: string) => string; pushing: (room: string) => string; named: (name: string) => string };
   people: Record<
     | "people"
     | "recent"
@@ -301,6 +317,24 @@ export const en: Texts = {
     copied: "Copied",
     notCopied: "Could not be copied",
     leaves: (server) => `To call there you sign out here: ${server}.`,
+  },
+  stream: {
+    open: "Stream…",
+    title: "A stream of a media server",
+    hint: "The room is that of the media server. Playing turns no camera and no microphone on.",
+    room: "Room",
+    app: "Application",
+    name: "Stream",
+    vhost: "Virtual host",
+    vhostHint: "Usually left empty",
+    play: "Play",
+    push: "Push",
+    pushHint: "Sends your camera and microphone under this name",
+    noPicture: "The stream brings no picture",
+    stop: "Stop",
+    playing: (room) => `Playing from ${room}`,
+    pushing: (room) => `Sending to ${room}`,
+    named: (name) => `Stream ${name}`,
   },
   people: {
     people: "People",
@@ -640,6 +674,8 @@ export const en: Texts = {
     invitation_incomplete: "This invitation does not say one server and one room.",
     invitation_server: "This invitation leads to no server of rooms.",
     invitation_room: "The room of this invitation has a name that no room can have.",
+    stream_incomplete: "A name of the stream is missing.",
+    stream_unusable: "A stream cannot have such a name.",
     invitation_gone: "There is no invitation any more.",
     device_unknown: "There is no such device.",
     address_wrong: "This is no server address. It begins with ws:// or wss://.",

@@ -275,6 +275,8 @@ pub struct EndedCall {
     pub peer_name: Option<String>,
     pub outgoing: bool,
     pub video: bool,
+    /// What a call to a room was for; `None` = to talk.
+    pub stream: Option<StreamCall>,
     pub end: CallEnd,
     /// When the server allows the next call, if it refused this one for their number.
     pub retry_after: Option<Duration>,
