@@ -328,6 +328,8 @@ pub struct RecentView {
     pub peer: PersonView,
     pub outgoing: bool,
     pub video: bool,
+    /// What the call was for; `None` = to talk.
+    pub stream: Option<StreamView>,
     pub cause: String,
     pub duration_s: Option<u32>,
     /// Unix milliseconds.

@@ -299,6 +299,7 @@ fn recent_view(recent: &RecentCall, named: &Named<'_>) -> RecentView {
         peer: ended.peer,
         outgoing: ended.outgoing,
         video: ended.video,
+        stream: ended.stream,
         cause,
         duration_s: ended.duration_s,
         at_ms: unix_ms(recent.at),

@@ -159,7 +159,11 @@ duration_s: number | null, cause: string,
  */
 retry_after_s: number | null, detail: string, };
 
-export type RecentView = { peer: PersonView, outgoing: boolean, video: boolean, cause: string, duration_s: number | null, 
+export type RecentView = { peer: PersonView, outgoing: boolean, video: boolean, 
+/**
+ * What the call was for; `None` = to talk.
+ */
+stream: StreamView | null, cause: string, duration_s: number | null, 
 /**
  * Unix milliseconds.
  */

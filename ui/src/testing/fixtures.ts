@@ -408,7 +408,7 @@ function recentCalls(names: Names, now: number): RecentView[] {
     video: boolean,
     duration_s: number | null,
     at_ms: number,
-  ): RecentView => ({ peer: person(id, name), outgoing, video, cause, duration_s, at_ms });
+  ): RecentView => ({ peer: person(id, name), outgoing, video, stream: null, cause, duration_s, at_ms });
   return [
     call("3", names.chen, "missed", false, true, null, at(0, 14, 2)),
     call("2", names.maya, "hung_up_by_us", true, true, 1450, at(0, 11, 30)),
