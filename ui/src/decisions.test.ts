@@ -196,6 +196,7 @@ describe("the devices to choose from", () => {
 
   it("keep the chosen one while it is away", () => {
     expect(choices([desk], "mic:Jabra: 380", words).at(-1)).toEqual({ spec: "mic:Jabra: 380", name: "Jabra: 380 away" });
+    expect(choices([desk], "tone:440", words).at(-1)).toEqual({ spec: "tone:440", name: "tone:440" });
   });
 
   it("have a meter that ends at both ends", () => {

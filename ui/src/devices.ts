@@ -12,7 +12,9 @@ export function choices(devices: readonly DeviceView[], chosen: string, words: C
   const system = devices.find((device) => device.is_default)?.name ?? null;
   const listed = [{ spec: "default", name: words.asSystem(system) }, ...devices.map(({ spec, name }) => ({ spec, name }))];
   if (listed.some(({ spec }) => spec === chosen)) return listed;
-  return [...listed, { spec: chosen, name: words.missing(chosen.replace(/^(mic|speaker):/, "")) }];
+  const hardware = /^(?:mic|speaker):(.*)$/s.exec(chosen)?.[1];
+  // A file or a tone of the command line is always there.
+  return [...listed, { spec: chosen, name: hardware === undefined ? chosen : words.missing(hardware) }];
 }
 
 /** dBFS at the left end of a meter. */

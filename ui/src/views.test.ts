@@ -451,7 +451,11 @@ describe("in a video call", () => {
   });
 
   it("whose other side takes no keys says so at a keypad that does not open", async () => {
-    await renderApp(viewOf("call_no_keypad"));
+    const connecting = viewOf("call_connecting");
+    const backend = await renderApp(connecting);
+    expect(screen.getByRole("button", { name: "Keypad (K)", description: "Connecting…" })).toBeDefined();
+    backend.show(viewOf("call_no_keypad"));
+    await settle();
     const button = screen.getByRole("button", { name: "Keypad (K)", description: "The other side takes no keys of a telephone." });
     expect(button.getAttribute("aria-disabled")).toBe("true");
     await fireEvent.click(button);

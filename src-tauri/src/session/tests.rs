@@ -1,7 +1,8 @@
 use super::*;
-use crate::view_model::PresenceView;
+use crate::view_model::{CallPhase, PresenceView};
 use ahoy_call::Party;
 use ahoy_media::synthetic::devices::SyntheticDevices;
+use ahoy_server::{Server, ServerConfig};
 use clap::Parser;
 use std::path::PathBuf;
 
@@ -279,5 +280,93 @@ async fn a_speaker_is_tried_and_one_that_is_not_there_is_said() {
     shell.session.set_sound_device(SoundUse::Ring, away).await.unwrap();
     let refused = shell.session.test_sound(SoundUse::Ring).await.unwrap_err();
     assert_eq!(refused.code, "no_speaker");
+    shell.end().await;
+}
+
+const NO_HARDWARE: [&str; 6] = ["--microphone", "tone:440", "--speaker", "null", "--camera", "null"];
+
+async fn server_of_rooms() -> Server {
+    let config = ServerConfig {
+        listen: std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0)),
+        ..ServerConfig::default()
+    };
+    Server::bind(config).await.unwrap()
+}
+
+fn in_room(server: &Server, room: &str) -> SignIn {
+    SignIn {
+        server: server.rooms_url(),
+        token: None,
+        user: Some(room.to_owned()),
+        password: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_is_asked_about_before_anything_connects_and_then_called() {
+    let server = server_of_rooms().await;
+    let host = Shell::start("host", &NO_HARDWARE, StoredSettings::default());
+    host.session.sign_in(in_room(&server, "harbor")).await.unwrap();
+    let view = host.shows(|view| view.server.invitation.is_some()).await;
+    let link = view.server.invitation.unwrap();
+
+    let line = [&NO_HARDWARE[..], &[link.as_str()]].concat();
+    let guest = Shell::start("guest", &line, StoredSettings::default());
+    let view = guest.shows(|view| on_embedded(view) && echo_is_ready(view)).await;
+    let asked = view.invitation.unwrap();
+    assert_eq!((asked.server, asked.room), (server.rooms_url(), "harbor".to_owned()));
+    let rooms = host.session.views().borrow().people.len();
+    assert_eq!(rooms, 0, "the guest was there before an answer");
+
+    guest.session.accept_invitation(false).await.unwrap();
+    host.shows(|view| view.call.as_ref().is_some_and(|call| call.state == CallPhase::RingingIn))
+        .await;
+    let view = guest.shows(|view| view.call.is_some()).await;
+    assert_eq!(view.invitation, None);
+    let call = view.call.unwrap();
+    assert_eq!((call.peer.id.as_str(), call.video), ("harbor", false));
+    assert_eq!(guest.stored_server(), None, "a link is no server for the next start");
+
+    host.session.command(Command::Decline).await.unwrap();
+    guest.shows(|view| view.ended.is_some()).await;
+    guest.end().await;
+    host.end().await;
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_to_the_server_in_use_leaves_the_sign_in_as_it_is() {
+    let server = server_of_rooms().await;
+    let host = Shell::start("host-here", &NO_HARDWARE, StoredSettings::default());
+    host.session.sign_in(in_room(&server, "harbor")).await.unwrap();
+    let view = host.shows(|view| view.server.invitation.is_some()).await;
+    let link = view.server.invitation.unwrap();
+
+    let guest = Shell::start("guest-here", &NO_HARDWARE, StoredSettings::default());
+    guest.session.sign_in(in_room(&server, "bridge")).await.unwrap();
+    guest.shows(|view| view.server.state == ServerPhase::Ready && view.server.rooms).await;
+    guest.session.ask(link.clone()).await.unwrap();
+    guest.session.dismiss_invitation().await.unwrap();
+    let refused = guest.session.accept_invitation(false).await.unwrap_err();
+    assert_eq!(refused.code, "invitation_gone");
+
+    guest.session.ask(link).await.unwrap();
+    guest.session.accept_invitation(false).await.unwrap();
+    let caller = |view: &Arc<ViewModel>| view.call.as_ref().map(|call| call.peer.id.clone());
+    let view = host.shows(|view| view.call.is_some()).await;
+    assert_eq!(caller(&Arc::new(view)).as_deref(), Some("bridge"));
+    guest.end().await;
+    host.end().await;
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_none_is_said_and_leads_nowhere() {
+    let link = "ahoy:room?server=https://evil.example/signaling&room=a";
+    let shell = Shell::start("no-link", &[link], StoredSettings::default());
+    let view = shell.shows(|view| on_embedded(view)).await;
+    assert_eq!(view.invitation.unwrap().problem.unwrap().code, "invitation_server");
+    assert_eq!(shell.session.accept_invitation(true).await.unwrap_err().code, "invitation_gone");
+    assert_eq!(shell.session.ask("hello".into()).await.unwrap_err().code, "invitation_unreadable");
     shell.end().await;
 }
