@@ -2,8 +2,8 @@
 //! never "the call failed". State comes back as whole view models only.
 
 use crate::session::{SessionHandle, SignIn, SoundUse, problem};
-use crate::typed_stream::TypedStream;
 use crate::settings_file::StoredVoice;
+use crate::typed_stream::TypedStream;
 use crate::video_feed::VideoFeed;
 use crate::view_model::{ProblemView, VideoFeedAddress, ViewModel};
 use ahoy_call::{Party, RoomId, UserId};

@@ -129,7 +129,8 @@ fn server(text: &str) -> Result<Url, InvitationError> {
         && url.query().is_none()
         && url.fragment().is_none()
         && url.has_host();
-    let rooms = matches!(url.scheme(), "ws" | "wss") && ProtocolKind::of_url(url.as_str()) == ProtocolKind::Zlm;
+    let rooms =
+        matches!(url.scheme(), "ws" | "wss") && ProtocolKind::of_url(url.as_str()) == ProtocolKind::Zlm;
     if text.contains(odd) || !whole || !rooms {
         return Err(InvitationError::Server);
     }

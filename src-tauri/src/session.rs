@@ -14,9 +14,7 @@ use crate::embedded::{self, Embedded};
 use crate::settings_file::{SettingsFile, StoredSettings, StoredVoice};
 use crate::video_feed::PictureSlots;
 use crate::view_model::{self, Account, ProblemView, ServerPhase, ServerView, SoundView, ViewModel};
-use ahoy_client::{
-    Client, ClientHandle, Command, Credentials, DeviceChoice, RingChoice, Settings, Snapshot,
-};
+use ahoy_client::{Client, ClientHandle, Command, Credentials, DeviceChoice, RingChoice, Settings, Snapshot};
 use ahoy_devices::DeviceDescription;
 use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::device::{DeviceKind, Devices};
@@ -307,7 +305,10 @@ impl Session {
         let credentials = sign_in.check()?;
         self.leave().await;
         // The secret of the same server may have been typed.
-        self.pending = self.pending.take().filter(|pending| pending.leads_to(&credentials.server));
+        self.pending = self
+            .pending
+            .take()
+            .filter(|pending| pending.leads_to(&credentials.server));
         self.settings.server = Some(credentials.server.clone());
         self.settings.user = credentials.user.clone();
         self.save();

@@ -34,7 +34,10 @@ impl TypedStream {
         let vhost = self.vhost.trim();
         Ok(StreamCall {
             purpose: if push { Purpose::Push } else { Purpose::Play },
-            vhost: named(if vhost.is_empty() { DEFAULT_VHOST } else { vhost }, "the virtual host")?,
+            vhost: named(
+                if vhost.is_empty() { DEFAULT_VHOST } else { vhost },
+                "the virtual host",
+            )?,
             app: named(&self.app, "the application")?,
             stream: named(&self.name, "the stream")?,
         })
@@ -64,7 +67,10 @@ mod tests {
         };
         assert_eq!(play, wanted);
         let push = typed("cams.example", "live", "harbor").check(true).unwrap();
-        assert_eq!((push.purpose, push.vhost.as_str()), (Purpose::Push, "cams.example"));
+        assert_eq!(
+            (push.purpose, push.vhost.as_str()),
+            (Purpose::Push, "cams.example")
+        );
         for incomplete in [typed("", "", "harbor"), typed("", "live", "  ")] {
             assert_eq!(incomplete.check(false).unwrap_err().code, "stream_incomplete");
         }
@@ -72,7 +78,11 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_refused() {
-        for unusable in [typed("", "li\nve", "x"), typed("a\u{0}", "live", "x"), typed("", "live", &"x".repeat(257))] {
+        for unusable in [
+            typed("", "li\nve", "x"),
+            typed("a\u{0}", "live", "x"),
+            typed("", "live", &"x".repeat(257)),
+        ] {
             assert_eq!(unusable.check(true).unwrap_err().code, "stream_unusable");
         }
     }

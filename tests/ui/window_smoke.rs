@@ -101,7 +101,10 @@ fn hear_the_microphone(window: &Window) -> Result<()> {
     window.click(".side [aria-haspopup='dialog']")?;
     window.click("[data-control='settings']")?;
     let meter = "document.querySelector('[role=\"meter\"]')";
-    window.wait_until(&format!("Number({meter}?.getAttribute('aria-valuenow')) > -40"), LIMIT)?;
+    window.wait_until(
+        &format!("Number({meter}?.getAttribute('aria-valuenow')) > -40"),
+        LIMIT,
+    )?;
     window.click("[data-control='back']")?;
     window.wait_until("document.querySelector('[data-screen=\"people\"]')", LIMIT)
 }

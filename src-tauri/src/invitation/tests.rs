@@ -28,19 +28,37 @@ fn a_link_says_the_server_and_the_room() {
         assert_eq!(parsed(text), wanted, "{text}");
     }
     let local = Invitation::parse("ahoy:room?server=ws://[::1]:8080/x/signaling&room=a").unwrap();
-    assert_eq!((local.host().as_str(), local.is_encrypted()), ("[::1]:8080", false));
+    assert_eq!(
+        (local.host().as_str(), local.is_encrypted()),
+        ("[::1]:8080", false)
+    );
 }
 
 #[test]
 fn every_room_that_a_link_is_made_for_comes_back_from_it() {
-    for room in ["alice", "harbor cam", "a&b=c+d%41#e?", "林雅的房间", "🐙", &"x".repeat(256)] {
+    for room in [
+        "alice",
+        "harbor cam",
+        "a&b=c+d%41#e?",
+        "林雅的房间",
+        "🐙",
+        &"x".repeat(256),
+    ] {
         let link = Invitation::link(SERVER, room).unwrap_or_else(|| panic!("no link for {room}"));
         assert!(link.is_ascii() && !link.contains(' '), "{link}");
         assert_eq!(parsed(&link), (SERVER.to_owned(), room.to_owned()));
     }
     assert_eq!(Invitation::link(SERVER, ""), None);
-    assert_eq!(Invitation::link("wss://im.harbor.example/ws", "alice"), None, "no rooms there");
-    assert_eq!(Invitation::link("wss://h/signaling?token=secret", "alice"), None, "no secret leaves");
+    assert_eq!(
+        Invitation::link("wss://im.harbor.example/ws", "alice"),
+        None,
+        "no rooms there"
+    );
+    assert_eq!(
+        Invitation::link("wss://h/signaling?token=secret", "alice"),
+        None,
+        "no secret leaves"
+    );
 }
 
 #[test]
@@ -111,7 +129,8 @@ fn a_server_is_the_address_of_a_server_of_rooms_and_nothing_more() {
 #[test]
 fn a_host_that_looks_like_another_is_shown_as_what_it_is() {
     // A Cyrillic а.
-    let invitation = Invitation::parse("ahoy:room?server=wss://h%D0%B0rbor.example/signaling&room=a").unwrap();
+    let invitation =
+        Invitation::parse("ahoy:room?server=wss://h%D0%B0rbor.example/signaling&room=a").unwrap();
     assert_eq!(invitation.host(), "xn--hrbor-4ve.example");
 }
 
@@ -143,15 +162,40 @@ fn a_room_that_shows_something_else_than_it_is_is_refused() {
 fn nothing_that_is_typed_makes_it_fail_otherwise() {
     // A small generator of texts near to an invitation, always the same ones.
     let parts = [
-        "ahoy:", "room", "?", "server=", "wss://", "h", "/signaling", "&", "room=", "a", "%", "%00", "%f", "\u{202e}", "[", "]",
-        ":", "@", "#", "//", "\\", "é", "\u{0}", "=", "+",
+        "ahoy:",
+        "room",
+        "?",
+        "server=",
+        "wss://",
+        "h",
+        "/signaling",
+        "&",
+        "room=",
+        "a",
+        "%",
+        "%00",
+        "%f",
+        "\u{202e}",
+        "[",
+        "]",
+        ":",
+        "@",
+        "#",
+        "//",
+        "\\",
+        "é",
+        "\u{0}",
+        "=",
+        "+",
     ];
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut read = 0;
     for _ in 0..20_000 {
         let mut text = String::from("ahoy:room?server=wss://h/signaling&room=");
         for _ in 0..state % 9 {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             let part = parts[(state >> 33) as usize % parts.len()];
             let at = (state >> 40) as usize % (text.len() + 1);
             if text.is_char_boundary(at) {

@@ -107,7 +107,10 @@ impl Session {
         };
         let (url, ready) = {
             let snapshot = signed_in.snapshots.borrow();
-            (snapshot.server.url.clone(), snapshot.server.phase == ahoy_client::Phase::Ready)
+            (
+                snapshot.server.url.clone(),
+                snapshot.server.phase == ahoy_client::Phase::Ready,
+            )
         };
         let Some(pending) = self
             .pending

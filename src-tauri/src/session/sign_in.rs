@@ -216,12 +216,7 @@ mod tests {
         let choice = device_choice(&arguments, &settings);
         assert_eq!(choice.microphone, DeviceSpec::Tone { hz: 440 });
         assert_eq!(choice.speaker, DeviceSpec::Null);
-        let ring = |device| {
-            Some(RingChoice {
-                device,
-                volume: 1.0,
-            })
-        };
+        let ring = |device| Some(RingChoice { device, volume: 1.0 });
         assert_eq!(choice.ring, ring(DeviceSpec::Null), "it rings where it is heard");
         assert_eq!(choice.camera, DeviceSpec::Default);
         let settings = StoredSettings {

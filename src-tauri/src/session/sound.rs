@@ -88,7 +88,11 @@ impl SoundCheck {
         if in_call {
             self.test = None;
         }
-        if self.meter.as_ref().is_some_and(|(open, _)| !wanted || open != microphone) {
+        if self
+            .meter
+            .as_ref()
+            .is_some_and(|(open, _)| !wanted || open != microphone)
+        {
             self.meter = None;
         }
         if wanted && self.meter.is_none() {
@@ -125,7 +129,10 @@ impl SoundCheck {
     /// Waits until there is something else to show.
     pub async fn changed(&mut self) {
         let Self {
-            meter, listing, listed, ..
+            meter,
+            listing,
+            listed,
+            ..
         } = self;
         let needle = async {
             match meter {

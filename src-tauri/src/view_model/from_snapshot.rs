@@ -491,7 +491,10 @@ mod tests {
                 stream: Some(stream(purpose)),
                 ..ended
             });
-            view_model(&snapshot, &account(), Instant::now()).ended.unwrap().stream
+            view_model(&snapshot, &account(), Instant::now())
+                .ended
+                .unwrap()
+                .stream
         };
         let harbor = |push| StreamView {
             push,

@@ -52,8 +52,8 @@ mod streams;
 pub mod verdict;
 mod view;
 
-pub use ahoy_peer::{BadDigits, Digits};
 pub use ahoy_media::video::send::stats::QualityLimitationReason;
+pub use ahoy_peer::{BadDigits, Digits};
 pub use ahoy_signaling::zlm::own::Room;
 pub use client::{Client, ClientHandle};
 pub use ladder::PictureStep;

@@ -152,7 +152,9 @@ mod tests {
                 }
             }
         };
-        tokio::time::timeout(LIMIT, heard).await.expect("the tone is seen");
+        tokio::time::timeout(LIMIT, heard)
+            .await
+            .expect("the tone is seen");
 
         let mut none = MicrophoneMeter::start(devices, DeviceSpec::Microphone("none".into()));
         let failed = async {
@@ -221,7 +223,9 @@ mod tests {
         let (told, let_go) = channel();
         let devices = Arc::new(Watched(std::sync::Mutex::new(Some(told))));
         let mut meter = MicrophoneMeter::start(devices, DeviceSpec::Default);
-        tokio::time::timeout(LIMIT, meter.changed()).await.expect("it opens");
+        tokio::time::timeout(LIMIT, meter.changed())
+            .await
+            .expect("it opens");
         let dropped_at = Instant::now();
         drop(meter);
         let_go.recv_timeout(LIMIT).expect("it is let go");

@@ -229,7 +229,9 @@ mod tests {
     fn loudest(heard: &Receiver<Vec<f32>>) -> f32 {
         let mut loudest = 0.0_f32;
         while let Ok(part) = heard.recv_timeout(LIMIT) {
-            loudest = part.iter().fold(loudest, |loudest, sample| loudest.max(sample.abs()));
+            loudest = part
+                .iter()
+                .fold(loudest, |loudest, sample| loudest.max(sample.abs()));
         }
         loudest
     }

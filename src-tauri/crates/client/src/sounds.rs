@@ -95,7 +95,8 @@ mod tests {
             volume: 0.25,
         };
         let devices = devices(Some(ring));
-        let heard = |sound| playing(&devices, sound).map(|playing| (playing.device.to_string(), playing.volume));
+        let heard =
+            |sound| playing(&devices, sound).map(|playing| (playing.device.to_string(), playing.volume));
         assert_eq!(heard(Sound::Ring), Some(("speaker:desk".into(), 0.25)));
         for sound in [Sound::Ringback, Sound::Answered, Sound::End, Sound::Reconnecting] {
             assert_eq!(heard(sound), Some(("speaker:headset".into(), 1.0)), "{sound:?}");
