@@ -191,7 +191,7 @@ fn nothing_that_is_typed_makes_it_fail_otherwise() {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut read = 0;
     for _ in 0..20_000 {
-        let mut text = String::from("ahoy:room?server=wss://h/signaling&room=");
+        let mut text = String::from("ahoy:room?server=wss://h/signaling&room=ab");
         for _ in 0..state % 9 {
             state = state
                 .wrapping_mul(6_364_136_223_846_793_005)

@@ -177,8 +177,6 @@ id: number, code: string, detail: string, };
 
 export type StoredVoice = { echo_cancellation: boolean, noise_suppression: StoredSuppression, auto_gain_control: boolean, high_pass: boolean, };
 
-export type StoredSuppression = "off" | "normal" | "strong";
-
 export type SoundView = { 
 /**
  * As they were when the settings were opened.
@@ -228,5 +226,7 @@ encrypted: boolean,
  * What makes it none; all else is empty then.
  */
 problem: ProblemView | null, };
+
+export type StoredSuppression = "off" | "normal" | "strong";
 
 export type VideoFeedAddress = { url: string, token: string, };
