@@ -24,6 +24,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         .invoke_handler(tauri::generate_handler![
             commands::current,
             commands::place_call,
+            commands::place_stream_call,
             commands::accept,
             commands::decline,
             commands::hang_up,
@@ -31,6 +32,11 @@ pub fn run(arguments: Arguments) -> Result<()> {
             commands::set_camera,
             commands::set_voice_loss,
             commands::set_voice,
+            commands::send_digits,
+            commands::show_sound,
+            commands::set_sound_device,
+            commands::set_ring_volume,
+            commands::test_sound,
             commands::silence,
             commands::dismiss_ended,
             commands::dismiss_notice,
@@ -38,6 +44,9 @@ pub fn run(arguments: Arguments) -> Result<()> {
             commands::set_contact,
             commands::retry_now,
             commands::sign_in,
+            commands::open_invitation,
+            commands::accept_invitation,
+            commands::dismiss_invitation,
             commands::use_embedded,
             commands::video_feed,
         ])
@@ -61,7 +70,8 @@ fn set_up(app: &AppHandle, arguments: Arguments) -> Result<()> {
         .context("the system names no folder for settings")?;
     let file = SettingsFile::in_folder(&folder);
     let settings = load(&file);
-    let (session, running) = Session::prepare(arguments, settings, file, Arc::new(SystemDevices::default()));
+    let devices = Arc::new(SystemDevices::default());
+    let (session, running) = Session::prepare(arguments, settings, file, devices, ahoy_devices::list_sound);
     let feed = VideoFeed::start(session.slots(), origins(), secret_word())
         .context("cannot listen on 127.0.0.1 for the pictures of the page")?;
     tauri::async_runtime::spawn(bridge::forward(app.clone(), WINDOW, session.views()));

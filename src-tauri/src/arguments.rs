@@ -27,6 +27,10 @@ pub struct Arguments {
     #[arg(long, value_name = "SPEC")]
     pub camera: Option<DeviceSpec>,
 
+    /// An invitation to a room: `ahoy:room?server=…&room=…`; the window asks before it follows it
+    #[arg(value_name = "LINK")]
+    pub invitation: Option<String>,
+
     /// What is logged to standard error; libraries only when they fail
     #[arg(long, value_name = "FILTER", default_value = "error,ahoy=warn")]
     pub log: String,

@@ -1,12 +1,13 @@
 //! What the page may ask: one function per intent of the user. Each forwards and returns; an error means "not accepted",
 //! never "the call failed". State comes back as whole view models only.
 
-use crate::session::{SessionHandle, SignIn, problem};
+use crate::session::{SessionHandle, SignIn, SoundUse, problem};
 use crate::settings_file::StoredVoice;
+use crate::typed_stream::TypedStream;
 use crate::video_feed::VideoFeed;
 use crate::view_model::{ProblemView, VideoFeedAddress, ViewModel};
 use ahoy_call::{Party, RoomId, UserId};
-use ahoy_client::Command;
+use ahoy_client::{BadDigits, Command};
 use tauri::State;
 
 type Accepted = Result<(), ProblemView>;
@@ -26,8 +27,12 @@ fn party_of(id: &str, rooms: bool) -> Result<Party, ProblemView> {
 }
 
 #[tauri::command]
-pub fn current(session: State<'_, SessionHandle>) -> ViewModel {
-    session.views().borrow().as_ref().clone()
+pub async fn current(session: State<'_, SessionHandle>) -> Result<ViewModel, ProblemView> {
+    // A page that begins anew shows no settings yet; the one before it may have.
+    session.show_sound(false).await?;
+    let views = session.views();
+    let view = views.borrow().as_ref().clone();
+    Ok(view)
 }
 
 #[tauri::command]
@@ -38,6 +43,23 @@ pub async fn place_call(session: State<'_, SessionHandle>, to: String, video: bo
             to: party_of(&to, rooms)?,
             video,
             stream: None,
+        })
+        .await
+}
+
+#[tauri::command]
+pub async fn place_stream_call(
+    session: State<'_, SessionHandle>,
+    to: String,
+    push: bool,
+    stream: TypedStream,
+) -> Accepted {
+    let stream = stream.check(push)?;
+    session
+        .command(Command::PlaceCall {
+            to: party_of(to.trim(), true)?,
+            video: true,
+            stream: Some(Box::new(stream)),
         })
         .await
 }
@@ -75,6 +97,38 @@ pub async fn set_voice_loss(session: State<'_, SessionHandle>, percent: u8) -> A
 #[tauri::command]
 pub async fn set_voice(session: State<'_, SessionHandle>, voice: StoredVoice) -> Accepted {
     session.set_voice(voice).await
+}
+
+#[tauri::command]
+pub async fn send_digits(session: State<'_, SessionHandle>, digits: String) -> Accepted {
+    let digits = digits
+        .parse()
+        .map_err(|error: BadDigits| problem("digits_not_taken", &error.to_string()))?;
+    session.command(Command::SendDigits(digits)).await
+}
+
+#[tauri::command]
+pub async fn show_sound(session: State<'_, SessionHandle>, shown: bool) -> Accepted {
+    session.show_sound(shown).await
+}
+
+#[tauri::command]
+pub async fn set_sound_device(
+    session: State<'_, SessionHandle>,
+    used: SoundUse,
+    spec: Option<String>,
+) -> Accepted {
+    session.set_sound_device(used, spec).await
+}
+
+#[tauri::command]
+pub async fn set_ring_volume(session: State<'_, SessionHandle>, percent: u8) -> Accepted {
+    session.set_ring_volume(percent).await
+}
+
+#[tauri::command]
+pub async fn test_sound(session: State<'_, SessionHandle>, used: SoundUse) -> Accepted {
+    session.test_sound(used).await
 }
 
 #[tauri::command]
@@ -130,6 +184,21 @@ pub async fn sign_in(
             password,
         })
         .await
+}
+
+#[tauri::command]
+pub async fn open_invitation(session: State<'_, SessionHandle>, link: String) -> Accepted {
+    session.ask(link).await
+}
+
+#[tauri::command]
+pub async fn accept_invitation(session: State<'_, SessionHandle>, video: bool) -> Accepted {
+    session.accept_invitation(video).await
+}
+
+#[tauri::command]
+pub async fn dismiss_invitation(session: State<'_, SessionHandle>) -> Accepted {
+    session.dismiss_invitation().await
 }
 
 #[tauri::command]

@@ -9,6 +9,7 @@
 //! | `bridge` | view models on their way into the page |
 //! | `video_feed` | pictures on their way into the page |
 //! | `graphics` | how the window is drawn on this machine |
+//! | `invitation`, `typed_stream` | links that invite to a room, names of streams that a person typed |
 //! | `settings_file`, `arguments` | what is remembered, and what the command line says |
 
 // A release on Windows is no console program.
@@ -20,9 +21,11 @@ mod bridge;
 mod commands;
 mod embedded;
 mod graphics;
+mod invitation;
 mod random;
 mod session;
 mod settings_file;
+mod typed_stream;
 mod video_feed;
 mod view_model;
 

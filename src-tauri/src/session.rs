@@ -2,19 +2,26 @@
 //! replaces both. It knows neither windows nor the page: it publishes view models, picture slots, and the client to
 //! give commands to.
 
+mod invited;
 mod sign_in;
+mod sound;
 
 pub use sign_in::SignIn;
+pub use sound::SoundUse;
 
 use crate::arguments::Arguments;
 use crate::embedded::{self, Embedded};
 use crate::settings_file::{SettingsFile, StoredSettings, StoredVoice};
 use crate::video_feed::PictureSlots;
-use crate::view_model::{self, Account, ProblemView, ServerPhase, ServerView, ViewModel};
-use ahoy_client::{Client, ClientHandle, Command, Credentials, Settings, Snapshot};
+use crate::view_model::{self, Account, ProblemView, ServerPhase, ServerView, SoundView, ViewModel};
+use ahoy_client::{Client, ClientHandle, Command, Credentials, DeviceChoice, RingChoice, Settings, Snapshot};
+use ahoy_devices::DeviceDescription;
 use ahoy_media::codec::{PictureCodec, SoundCodec};
-use ahoy_media::device::Devices;
+use ahoy_media::device::{DeviceKind, Devices};
+use ahoy_media::spec::DeviceSpec;
 use ahoy_signaling::ProtocolKind;
+use invited::{Asked, Pending};
+use sound::SoundCheck;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,8 +37,24 @@ enum Wish {
     SignIn(SignIn, oneshot::Sender<Result<(), ProblemView>>),
     UseEmbedded(oneshot::Sender<Result<(), ProblemView>>),
     SetVoice(StoredVoice, oneshot::Sender<Result<(), ProblemView>>),
+    /// The page shows the devices for sound, or no longer.
+    ShowSound(bool, oneshot::Sender<Result<(), ProblemView>>),
+    SetSound(SoundChange, oneshot::Sender<Result<(), ProblemView>>),
+    TestSound(SoundUse, oneshot::Sender<Result<(), ProblemView>>),
+    /// Asks the person about a link.
+    Ask(String, oneshot::Sender<Result<(), ProblemView>>),
+    /// Calls the room of the invitation; with the camera if so.
+    AcceptInvitation(bool, oneshot::Sender<Result<(), ProblemView>>),
+    DismissInvitation(oneshot::Sender<Result<(), ProblemView>>),
     /// Hang up, sign out, let go of everything, end.
     Stop,
+}
+
+enum SoundChange {
+    /// A device spec; `None` = the ring is heard on the speaker.
+    Device(SoundUse, Option<String>),
+    /// Percent.
+    RingVolume(u8),
 }
 
 /// The session as commands and the window see it; clones speak to the same one.
@@ -81,6 +104,43 @@ impl SessionHandle {
         self.wish(|reply| Wish::SetVoice(voice, reply)).await
     }
 
+    /// The page shows the devices for sound, or no longer; the microphone is open meanwhile, unless there is a call.
+    pub async fn show_sound(&self, shown: bool) -> Result<(), ProblemView> {
+        self.wish(|reply| Wish::ShowSound(shown, reply)).await
+    }
+
+    /// Uses another device, from now on and after the next start. `None` lets the ring be heard on the speaker.
+    pub async fn set_sound_device(&self, used: SoundUse, spec: Option<String>) -> Result<(), ProblemView> {
+        self.wish(|reply| Wish::SetSound(SoundChange::Device(used, spec), reply))
+            .await
+    }
+
+    /// Rings as loudly as this, in percent, from the next call on.
+    pub async fn set_ring_volume(&self, percent: u8) -> Result<(), ProblemView> {
+        self.wish(|reply| Wish::SetSound(SoundChange::RingVolume(percent), reply))
+            .await
+    }
+
+    /// Plays a sound on the speaker, or a ring where calls ring.
+    pub async fn test_sound(&self, used: SoundUse) -> Result<(), ProblemView> {
+        self.wish(|reply| Wish::TestSound(used, reply)).await
+    }
+
+    /// Shows an invitation that was pasted, to be accepted or not.
+    pub async fn ask(&self, link: String) -> Result<(), ProblemView> {
+        self.wish(|reply| Wish::Ask(link, reply)).await
+    }
+
+    /// Calls the room of the shown invitation, after a sign-in on its server.
+    pub async fn accept_invitation(&self, video: bool) -> Result<(), ProblemView> {
+        self.wish(|reply| Wish::AcceptInvitation(video, reply)).await
+    }
+
+    /// Forgets the shown invitation.
+    pub async fn dismiss_invitation(&self) -> Result<(), ProblemView> {
+        self.wish(Wish::DismissInvitation).await
+    }
+
     async fn wish(
         &self,
         wish: impl FnOnce(oneshot::Sender<Result<(), ProblemView>>) -> Wish,
@@ -105,6 +165,12 @@ pub struct Session {
     settings: StoredSettings,
     file: SettingsFile,
     devices: Arc<dyn Devices>,
+    /// What the next call uses.
+    choice: DeviceChoice,
+    sound: SoundCheck,
+    asked: Option<Asked>,
+    /// The call of an accepted invitation, until its server is there.
+    pending: Option<Pending>,
     state: State,
     views: watch::Sender<Arc<ViewModel>>,
     slots: watch::Sender<PictureSlots>,
@@ -128,12 +194,14 @@ struct SignedIn {
 }
 
 impl Session {
-    /// Makes a session that signs in as the command line or the settings say, once it runs.
+    /// Makes a session that signs in as the command line or the settings say, once it runs. `list` tells what devices
+    /// for sound there are; it may block.
     pub fn prepare(
         arguments: Arguments,
         settings: StoredSettings,
         file: SettingsFile,
         devices: Arc<dyn Devices>,
+        list: fn() -> Vec<DeviceDescription>,
     ) -> (SessionHandle, impl Future<Output = ()> + Send) {
         let state = State::SignedOut {
             server: arguments
@@ -149,6 +217,10 @@ impl Session {
         let (slots, slot_rx) = watch::channel(PictureSlots::default());
         let (client, client_rx) = watch::channel(None);
         let session = Self {
+            choice: sign_in::device_choice(&arguments, &settings),
+            sound: SoundCheck::new(Arc::clone(&devices), list),
+            asked: arguments.invitation.as_deref().map(Asked::of_link),
+            pending: None,
             arguments,
             settings,
             file,
@@ -171,6 +243,10 @@ impl Session {
         self.begin().await;
         let mut countdown = tokio::time::interval(COUNTDOWN);
         loop {
+            if let Err(refused) = self.place_pending().await {
+                tracing::warn!(code = refused.code, "the call of an invitation was not placed");
+            }
+            self.sound.suit(self.state.has_call(), &self.choice.microphone);
             self.publish();
             tokio::select! {
                 wish = wishes.recv() => match wish {
@@ -178,12 +254,29 @@ impl Session {
                     Some(Wish::SignIn(sign_in, reply)) => { let _ = reply.send(self.sign_in(sign_in).await); }
                     Some(Wish::UseEmbedded(reply)) => { let _ = reply.send(self.use_embedded().await); }
                     Some(Wish::SetVoice(voice, reply)) => { let _ = reply.send(self.set_voice(voice).await); }
+                    Some(Wish::ShowSound(shown, reply)) => {
+                        self.sound.show(shown);
+                        let _ = reply.send(Ok(()));
+                    }
+                    Some(Wish::SetSound(change, reply)) => { let _ = reply.send(self.set_sound(change).await); }
+                    Some(Wish::TestSound(used, reply)) => self.sound.test(used, &self.choice, reply),
+                    Some(Wish::Ask(link, reply)) => { let _ = reply.send(self.ask(&link)); }
+                    Some(Wish::AcceptInvitation(video, reply)) => {
+                        let _ = reply.send(self.accept_invitation(video).await);
+                    }
+                    Some(Wish::DismissInvitation(reply)) => {
+                        self.asked = None;
+                        let _ = reply.send(Ok(()));
+                    }
                     Some(Wish::Stop) | None => break,
                 },
                 () = self.state.changed() => {}
+                () = self.sound.changed() => {}
                 _ = countdown.tick(), if self.state.is_waiting() => {}
             }
         }
+        self.sound.show(false);
+        self.sound.suit(false, &self.choice.microphone);
         self.leave().await;
     }
 
@@ -211,6 +304,11 @@ impl Session {
     async fn sign_in(&mut self, sign_in: SignIn) -> Result<(), ProblemView> {
         let credentials = sign_in.check()?;
         self.leave().await;
+        // The secret of the same server may have been typed.
+        self.pending = self
+            .pending
+            .take()
+            .filter(|pending| pending.leads_to(&credentials.server));
         self.settings.server = Some(credentials.server.clone());
         self.settings.user = credentials.user.clone();
         self.save();
@@ -220,6 +318,7 @@ impl Session {
 
     async fn use_embedded(&mut self) -> Result<(), ProblemView> {
         self.leave().await;
+        self.pending = None;
         self.settings.server = None;
         self.save();
         self.host().await
@@ -228,12 +327,63 @@ impl Session {
     async fn set_voice(&mut self, voice: StoredVoice) -> Result<(), ProblemView> {
         self.settings.voice = voice;
         self.save();
-        if let State::SignedIn(signed_in) = &self.state {
-            let command = Command::SetVoice(voice.into());
-            let set = signed_in.client.command(command).await;
-            set.map_err(|refused| problem(refused.code(), &refused.to_string()))?;
+        self.tell_client(Command::SetVoice(voice.into())).await
+    }
+
+    async fn set_sound(&mut self, change: SoundChange) -> Result<(), ProblemView> {
+        let mut ring = self.choice.ring.clone().unwrap_or(RingChoice {
+            device: self.choice.speaker.clone(),
+            volume: 1.0,
+        });
+        let mut replaced = None;
+        match change {
+            SoundChange::Device(used, spec) => {
+                let spec = spec.map(|spec| sound::chosen(used, &spec)).transpose()?;
+                let device = spec.clone().unwrap_or(DeviceSpec::Default);
+                // What the system uses is what a first start has.
+                let stored = Some(&device).filter(|device| **device != DeviceSpec::Default);
+                let stored = stored.map(DeviceSpec::to_string);
+                match used {
+                    SoundUse::Microphone => {
+                        self.settings.microphone = stored;
+                        self.choice.microphone = device.clone();
+                        replaced = Some((DeviceKind::Microphone, device));
+                    }
+                    SoundUse::Speaker => {
+                        self.settings.speaker = stored;
+                        self.choice.speaker = device.clone();
+                        if self.settings.ring.is_none() {
+                            ring.device = device.clone();
+                        }
+                        replaced = Some((DeviceKind::Speaker, device));
+                    }
+                    SoundUse::Ring => {
+                        self.settings.ring = spec.as_ref().map(DeviceSpec::to_string);
+                        ring.device = spec.unwrap_or_else(|| self.choice.speaker.clone());
+                    }
+                }
+            }
+            SoundChange::RingVolume(percent) => {
+                let percent = percent.min(100);
+                self.settings.ring_volume = Some(percent);
+                ring.volume = sound::amplitude(percent);
+            }
         }
-        Ok(())
+        self.choice.ring = Some(ring.clone());
+        self.save();
+        if let Some((kind, device)) = replaced {
+            self.tell_client(Command::SetDevice(kind, device)).await?;
+        }
+        self.tell_client(Command::SetRing(ring)).await
+    }
+
+    /// Tells a signed-in client of a setting; without one the next sign-in has it.
+    async fn tell_client(&self, command: Command) -> Result<(), ProblemView> {
+        let State::SignedIn(signed_in) = &self.state else {
+            return Ok(());
+        };
+        let told = signed_in.client.command(command).await;
+        told.map_err(|refused| problem(refused.code(), &refused.to_string()))
     }
 
     async fn host(&mut self) -> Result<(), ProblemView> {
@@ -283,7 +433,7 @@ impl Session {
                 .unwrap_or_else(crate::random::secret_word),
             insecure_server: false,
             auth: ahoy_signaling::Auth::Auto,
-            devices: sign_in::device_choice(&self.arguments, &self.settings),
+            devices: self.choice.clone(),
             limits: ahoy_client::Limits::default(),
             audio_codecs: SoundCodec::ALL.to_vec(),
             video_codecs: PictureCodec::ALL.to_vec(),
@@ -336,6 +486,8 @@ impl Session {
         // The settings are known here alone.
         let view = ViewModel {
             voice: self.settings.voice,
+            sound: self.sound.view(&self.choice, &self.settings),
+            invitation: self.asked.as_ref().map(Asked::view),
             ..self.state.view()
         };
         self.views.send_if_modified(|published| {
@@ -370,6 +522,13 @@ impl State {
         }
     }
 
+    fn has_call(&self) -> bool {
+        match self {
+            State::SignedIn(signed_in) => signed_in.snapshots.borrow().call.is_some(),
+            State::SignedOut { .. } => false,
+        }
+    }
+
     fn view(&self) -> ViewModel {
         match self {
             State::SignedIn(signed_in) => {
@@ -388,6 +547,7 @@ impl State {
                     retry_in_s: None,
                     basic_mode: false,
                     rooms: false,
+                    invitation: None,
                 },
                 me: None,
                 people: Vec::new(),
@@ -397,6 +557,8 @@ impl State {
                 recent: Vec::new(),
                 notices: Vec::new(),
                 voice: StoredVoice::default(),
+                sound: SoundView::default(),
+                invitation: None,
             },
         }
     }

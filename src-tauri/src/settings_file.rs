@@ -28,6 +28,10 @@ pub struct StoredSettings {
     pub microphone: Option<String>,
     pub speaker: Option<String>,
     pub camera: Option<String>,
+    /// Where an incoming call rings; `None` = on the speaker.
+    pub ring: Option<String>,
+    /// Percent; `None` = as loud as the ring was made.
+    pub ring_volume: Option<u8>,
     /// What is done to the voice.
     pub voice: StoredVoice,
     #[serde(flatten)]
@@ -41,6 +45,7 @@ pub struct StoredVoice {
     pub echo_cancellation: bool,
     pub noise_suppression: StoredSuppression,
     pub auto_gain_control: bool,
+    pub high_pass: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -57,6 +62,7 @@ impl Default for StoredVoice {
             echo_cancellation: true,
             noise_suppression: StoredSuppression::Normal,
             auto_gain_control: true,
+            high_pass: true,
         }
     }
 }
@@ -71,8 +77,7 @@ impl From<StoredVoice> for VoiceSettings {
                 StoredSuppression::Strong => NoiseSuppression::Strong,
             },
             auto_gain_control: voice.auto_gain_control,
-            // Rumble below the voice helps nobody.
-            high_pass: true,
+            high_pass: voice.high_pass,
         }
     }
 }
@@ -189,6 +194,19 @@ mod tests {
                 .contains("\"theme\": \"dark\"")
         );
         fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_voice_of_an_older_version_gets_what_it_lacks_switched_on() {
+        let older = r#"{"voice":{"echo_cancellation":false,"noise_suppression":"strong"}}"#;
+        let settings: StoredSettings = serde_json::from_str(older).unwrap();
+        let voice = VoiceSettings::from(settings.voice);
+        let wanted = VoiceSettings {
+            echo_cancellation: false,
+            noise_suppression: NoiseSuppression::Strong,
+            ..VoiceSettings::usual()
+        };
+        assert_eq!(voice, wanted);
     }
 
     #[test]

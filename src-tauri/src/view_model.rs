@@ -27,6 +27,56 @@ pub struct ViewModel {
     pub notices: Vec<NoticeView>,
     /// What is done to the voice of the microphone.
     pub voice: StoredVoice,
+    pub sound: SoundView,
+    /// What the person is asked before anything connects.
+    pub invitation: Option<InvitationView>,
+}
+
+/// An invitation to a room that waits for an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct InvitationView {
+    pub server: String,
+    pub host: String,
+    pub room: String,
+    /// The way to the server is encrypted.
+    pub encrypted: bool,
+    /// What makes it none; all else is empty then.
+    pub problem: Option<ProblemView>,
+}
+
+/// The devices for sound, and how loud the microphone is while somebody looks at the settings.
+#[derive(Debug, Clone, PartialEq, Serialize, TS, Default)]
+pub struct SoundView {
+    /// As they were when the settings were opened.
+    pub microphones: Vec<DeviceView>,
+    pub speakers: Vec<DeviceView>,
+    /// What is chosen, as a device spec.
+    pub microphone: String,
+    pub speaker: String,
+    /// `None` = on the speaker.
+    pub ring: Option<String>,
+    /// Percent.
+    pub ring_volume: u8,
+    /// `None` = the microphone is closed.
+    pub meter: Option<MeterView>,
+}
+
+/// A device to choose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct DeviceView {
+    pub spec: String,
+    pub name: String,
+    /// What the system uses.
+    pub is_default: bool,
+}
+
+/// The microphone while no call runs.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct MeterView {
+    /// dBFS from -60 to 0; `None` before it runs.
+    pub db: Option<f32>,
+    /// The code of what keeps it from being heard.
+    pub problem: Option<String>,
 }
 
 /// The way to the server.
@@ -43,6 +93,8 @@ pub struct ServerView {
     pub basic_mode: bool,
     /// The server has rooms in place of users.
     pub rooms: bool,
+    /// The link that invites others to the own room.
+    pub invitation: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
@@ -106,6 +158,10 @@ pub struct CallView {
     pub peer: PersonView,
     pub outgoing: bool,
     pub video: bool,
+    /// Which way sound and pictures go by the purpose of the call.
+    pub way: WayView,
+    /// What the call is for; `None` = to talk.
+    pub stream: Option<StreamView>,
     pub state: CallPhase,
     /// Unix milliseconds.
     pub began_at_ms: f64,
@@ -126,12 +182,32 @@ pub struct CallView {
     pub path: PathView,
     /// Six groups of five digits that both people can compare.
     pub check_code: Option<String>,
+    /// The other side takes keys of a telephone.
+    pub takes_digits: bool,
     /// Percent of the own voice that is lost on purpose, in the echo test.
     pub voice_loss: u8,
     /// 0..1, what the other side sends.
     pub level_in: f32,
     /// 0..1, what the microphone hears.
     pub level_out: f32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum WayView {
+    Both,
+    Send,
+    Receive,
+}
+
+/// A stream of a media server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct StreamView {
+    /// It is sent by whoever called, and not played by them.
+    pub push: bool,
+    pub vhost: String,
+    pub app: String,
+    pub name: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
@@ -236,6 +312,8 @@ pub struct EndedView {
     pub peer: PersonView,
     pub video: bool,
     pub outgoing: bool,
+    /// What the call was for; `None` = to talk.
+    pub stream: Option<StreamView>,
     /// `None` = it was never answered.
     pub duration_s: Option<u32>,
     pub cause: String,
@@ -250,6 +328,8 @@ pub struct RecentView {
     pub peer: PersonView,
     pub outgoing: bool,
     pub video: bool,
+    /// What the call was for; `None` = to talk.
+    pub stream: Option<StreamView>,
     pub cause: String,
     pub duration_s: Option<u32>,
     /// Unix milliseconds.

@@ -1,4 +1,5 @@
-//! One run of the real window, unseen: it calls Echo, the remote picture moves, it hangs up.
+//! One run of the real window, unseen: the settings hear the microphone, it calls Echo, the remote picture moves, a key of
+//! the keypad is taken, it hangs up.
 //!
 //! `cargo xtask test` runs it; by itself it needs `AHOY_WINDOW` (the window built with its page), Xvfb and
 //! WebKitWebDriver. `AHOY_WINDOW_PICTURE` names where the screenshot goes, `AHOY_WINDOW_CAMERA` another camera.
@@ -65,6 +66,7 @@ fn the_window_calls_echo_sees_its_picture_move_and_hangs_up() -> Result<()> {
         &format!("document.querySelector(\"{call_echo}:not(:disabled)\")"),
         LIMIT,
     )?;
+    hear_the_microphone(&window).context("the meter of the settings")?;
     window.click(call_echo)?;
     window.wait_until("document.querySelector('canvas[data-view=\"remote\"]')", LIMIT)?;
 
@@ -76,6 +78,8 @@ fn the_window_calls_echo_sees_its_picture_move_and_hangs_up() -> Result<()> {
         remote.different, remote.renderer
     );
     watch(&window, "local").context("the own picture")?;
+
+    press_a_key(&window).context("the keypad")?;
 
     let picture = window.picture()?;
     ensure!(picture.starts_with(b"\x89PNG"), "the screenshot is no PNG");
@@ -90,6 +94,30 @@ fn the_window_calls_echo_sees_its_picture_move_and_hangs_up() -> Result<()> {
     drop(window);
     std::fs::remove_dir_all(settings)?;
     Ok(())
+}
+
+/// The tone of the microphone is seen while the settings are open.
+fn hear_the_microphone(window: &Window) -> Result<()> {
+    window.click(".side [aria-haspopup='dialog']")?;
+    window.click("[data-control='settings']")?;
+    let meter = "document.querySelector('[role=\"meter\"]')";
+    window.wait_until(
+        &format!("Number({meter}?.getAttribute('aria-valuenow')) > -40"),
+        LIMIT,
+    )?;
+    window.click("[data-control='back']")?;
+    window.wait_until("document.querySelector('[data-screen=\"people\"]')", LIMIT)
+}
+
+/// A key is shown as pressed once the call has taken it.
+fn press_a_key(window: &Window) -> Result<()> {
+    let taken = "document.querySelector('[data-control=\"keypad\"][aria-disabled=\"false\"]')";
+    window.wait_until(taken, LIMIT)?;
+    window.click("[data-control='keypad']")?;
+    window.click("[data-digit='5']")?;
+    let pressed = "document.querySelector('[data-panel=\"keypad\"] [role=\"status\"]')";
+    window.wait_until(&format!("{pressed}?.textContent === '5'"), LIMIT)?;
+    window.click("[data-control='keypad']")
 }
 
 struct Watched {

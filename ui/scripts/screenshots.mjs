@@ -44,6 +44,34 @@ const MORE = [
   ["people_preferences", "light", "en", "1200x800"],
   ["people_preferences", "dark", "zh", "900x600"],
   ["people_preferences", "light", "en", "420x720"],
+  ["settings", "light", "en", "1200x800"],
+  ["settings", "dark", "en", "800x600"],
+  ["settings", "light", "zh", "360x640"],
+  ["settings", "dark", "en", "360x640"],
+  ["settings_silent", "light", "en", "800x600"],
+  ["call_devices", "light", "en", "1200x800"],
+  ["call_devices", "light", "zh", "800x600"],
+  ["call_devices", "light", "en", "360x640"],
+  ["call_devices_audio", "dark", "zh", "800x600"],
+  ["call_keypad", "light", "en", "1200x800"],
+  ["call_keypad", "light", "zh", "360x640"],
+  ["call_keypad_audio", "light", "zh", "800x600"],
+  ["call_keypad_audio", "dark", "en", "360x640"],
+  ["call_no_keypad", "light", "en", "800x600"],
+  ["invitation", "light", "en", "1200x800"],
+  ["invitation", "dark", "zh", "800x600"],
+  ["invitation_plain", "light", "en", "360x640"],
+  ["invitation_unreadable", "dark", "en", "360x640"],
+  ["rooms_stream", "light", "en", "1200x800"],
+  ["rooms_stream", "dark", "zh", "800x600"],
+  ["rooms_stream", "light", "en", "360x640"],
+  ["stream_play", "light", "en", "1200x800"],
+  ["stream_push", "light", "en", "800x600"],
+  ["stream_silent", "light", "zh", "800x600"],
+  ["stream_silent", "light", "en", "360x640"],
+  ["rooms", "light", "en", "1200x800"],
+  ["rooms", "dark", "zh", "800x600"],
+  ["rooms", "light", "en", "360x640"],
   ["call_talking_muted", "light", "en", "1200x800"],
   ["call_talking_muted", "light", "zh", "420x720"],
   ["call_microphone_silent", "light", "en", "900x600"],
@@ -64,10 +92,19 @@ const MORE = [
   ["people", "contrast", "en", "420x720"],
 ];
 
-/** What is pressed first. */
+const PREFERENCES = '.side [aria-haspopup="dialog"]';
+const SETTINGS = [PREFERENCES, '[data-control="settings"]'];
+/** What is pressed first, in order. */
 const PRESSED = {
-  people_preferences: '[aria-haspopup="dialog"]',
-  call_check: '[aria-expanded="false"]',
+  people_preferences: [PREFERENCES],
+  settings: SETTINGS,
+  settings_silent: SETTINGS,
+  call_check: ['[data-control="check-code"]'],
+  call_keypad: ['[data-control="keypad"]', '[data-digit="1"]', '[data-digit="5"]', '[data-digit="#"]'],
+  call_keypad_audio: ['[data-control="keypad"]', '[data-digit="4"]'],
+  rooms_stream: ['[data-control="streams"]'],
+  call_devices: ['[data-control="devices"]'],
+  call_devices_audio: ['[data-control="devices"]'],
 };
 
 /** What stands in the search field. */
@@ -102,7 +139,7 @@ for (const [screen, theme, lang, size] of shots.filter(([screen]) => screen.incl
   await page.goto(`${address}fixtures.html?${query}`);
   await page.waitForSelector("[data-screen]");
   if (TYPED[screen] !== undefined) await page.fill('[data-control="search"]', TYPED[screen]);
-  if (PRESSED[screen] !== undefined) await page.click(PRESSED[screen]);
+  for (const selector of PRESSED[screen] ?? []) await page.click(selector);
   // The same letters on every machine that has them.
   await page.addStyleTag({ content: ':root { --font: Inter, "Noto Sans CJK SC", system-ui, sans-serif; }' });
   // A canvas counts its pictures; the third one has its final size.

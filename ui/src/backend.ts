@@ -1,11 +1,14 @@
 // The way to the shell: one function per user intent, one subscription. Knows no screen and keeps no state.
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { ProblemView, StoredVoice, ViewModel } from "./generated/bindings";
+import type { ProblemView, SoundUse, StoredVoice, ViewModel } from "./generated/bindings";
 import type { FeedSocket } from "./video/feed";
 
 /** What a person types to sign in: a token, or a name with a password. */
 export type SignIn = { server: string; token: string | null; user: string | null; password: string | null };
+
+/** The names of a stream as a person types them. */
+export type TypedStream = { vhost: string; app: string; name: string };
 
 /** Where the pictures come from, and the proof that this page may have them. */
 export type VideoFeedAddress = { url: string; token: string };
@@ -16,6 +19,8 @@ export interface Backend {
   /** Calls `seen` with every whole view model from now on; the returned function ends it. */
   subscribe(seen: (view: ViewModel) => void): Promise<() => void>;
   placeCall(to: string, video: boolean): Promise<void>;
+  /** Plays or pushes a stream of the media server that has this room; an empty `vhost` is the server's own. */
+  placeStreamCall(to: string, push: boolean, stream: TypedStream): Promise<void>;
   accept(video: boolean): Promise<void>;
   decline(): Promise<void>;
   hangUp(): Promise<void>;
@@ -23,6 +28,15 @@ export interface Backend {
   setCamera(on: boolean): Promise<void>;
   /** Cleans the own voice otherwise, now and after the next start. */
   setVoice(voice: StoredVoice): Promise<void>;
+  /** Presses keys of a telephone: 0 to 9, `*`, `#`. */
+  sendDigits(digits: string): Promise<void>;
+  /** The page shows the devices for sound, or no longer: the microphone is open meanwhile. */
+  showSound(shown: boolean): Promise<void>;
+  /** Uses another device, a device spec; `null` lets the ring be heard on the speaker. */
+  setSoundDevice(used: SoundUse, spec: string | null): Promise<void>;
+  setRingVolume(percent: number): Promise<void>;
+  /** Plays a sound where the voices are heard, or where calls ring. */
+  testSound(used: SoundUse): Promise<void>;
   /** Loses so many percent of the own voice on purpose, in the echo test. */
   setVoiceLoss(percent: number): Promise<void>;
   silence(): Promise<void>;
@@ -33,6 +47,10 @@ export interface Backend {
   setContact(id: string, contact: boolean): Promise<void>;
   signIn(account: SignIn): Promise<void>;
   useEmbedded(): Promise<void>;
+  /** Reads a link that was pasted and has the window ask about it. */
+  openInvitation(link: string): Promise<void>;
+  acceptInvitation(video: boolean): Promise<void>;
+  dismissInvitation(): Promise<void>;
   retryNow(): Promise<void>;
   videoFeed(): Promise<VideoFeedAddress>;
   openVideoSocket(url: string): FeedSocket;
@@ -56,12 +74,18 @@ export function tauriBackend(): Backend {
     current: () => invoke<ViewModel>("current"),
     subscribe: (seen) => listen<ViewModel>("view", (event) => seen(event.payload)),
     placeCall: (to, video) => invoke("place_call", { to, video }),
+    placeStreamCall: (to, push, stream) => invoke("place_stream_call", { to, push, stream }),
     accept: (video) => invoke("accept", { video }),
     decline: () => invoke("decline"),
     hangUp: () => invoke("hang_up"),
     setMuted: (muted) => invoke("set_muted", { muted }),
     setCamera: (on) => invoke("set_camera", { on }),
     setVoice: (voice) => invoke("set_voice", { voice }),
+    sendDigits: (digits) => invoke("send_digits", { digits }),
+    showSound: (shown) => invoke("show_sound", { shown }),
+    setSoundDevice: (used, spec) => invoke("set_sound_device", { used, spec }),
+    setRingVolume: (percent) => invoke("set_ring_volume", { percent }),
+    testSound: (used) => invoke("test_sound", { used }),
     setVoiceLoss: (percent) => invoke("set_voice_loss", { percent }),
     silence: () => invoke("silence"),
     dismissEnded: () => invoke("dismiss_ended"),
@@ -70,6 +94,9 @@ export function tauriBackend(): Backend {
     setContact: (id, contact) => invoke("set_contact", { id, contact }),
     signIn: (account) => invoke("sign_in", { ...account }),
     useEmbedded: () => invoke("use_embedded"),
+    openInvitation: (link) => invoke("open_invitation", { link }),
+    acceptInvitation: (video) => invoke("accept_invitation", { video }),
+    dismissInvitation: () => invoke("dismiss_invitation"),
     retryNow: () => invoke("retry_now"),
     videoFeed: () => invoke<VideoFeedAddress>("video_feed"),
     openVideoSocket: (url) => {

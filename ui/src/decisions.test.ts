@@ -1,6 +1,7 @@
 // The small pure decisions: the screen, the sign-in form, the directory, the notices, the corners, the roving focus.
 import { describe, expect, it } from "vitest";
 import { cornerAfterKey, cornerAt } from "./corner";
+import { choices, decibels, filled } from "./devices";
 import { beyond, dialled, matching, worthSearching } from "./directory";
 import { nextIndex } from "./focus";
 import type { FoundView, PersonView, ServerView } from "./generated/bindings";
@@ -32,6 +33,14 @@ const SCREENS: Record<(typeof FIXTURES)[number], Screen> = {
   call_weak: "call_video",
   call_muted: "call_video",
   call_no_picture: "call_video",
+  stream_play: "call_video",
+  stream_silent: "call_video",
+  stream_push: "call_video",
+  ended_stream: "ended",
+  invitation: "people",
+  invitation_plain: "people",
+  invitation_unreadable: "people",
+  call_no_keypad: "call_video",
   call_no_devices: "call_video",
   call_reconnecting: "call_video",
   call_server_away: "call_video",
@@ -81,6 +90,7 @@ describe("the sign-in form", () => {
     retry_in_s: null,
     basic_mode: false,
     rooms: false,
+    invitation: null,
   });
 
   it("shows a problem at the field that solves it", () => {
@@ -170,4 +180,27 @@ it("the arrows go round a toolbar", () => {
   expect(nextIndex("End", 0, 3)).toBe(2);
   expect(nextIndex("m", 0, 3)).toBeNull();
   expect(nextIndex("ArrowRight", 0, 0)).toBeNull();
+});
+
+describe("the devices to choose from", () => {
+  const words = {
+    asSystem: (name: string | null) => `system ${name ?? "?"}`,
+    missing: (name: string) => `${name} away`,
+  };
+  const desk = { spec: "mic:1", name: "Desk", is_default: true };
+
+  it("begin with what the system uses", () => {
+    expect(choices([desk], "default", words).map(({ name }) => name)).toEqual(["system Desk", "Desk"]);
+    expect(choices([], "default", words).map(({ name }) => name)).toEqual(["system ?"]);
+  });
+
+  it("keep the chosen one while it is away", () => {
+    expect(choices([desk], "mic:Jabra: 380", words).at(-1)).toEqual({ spec: "mic:Jabra: 380", name: "Jabra: 380 away" });
+    expect(choices([desk], "tone:440", words).at(-1)).toEqual({ spec: "tone:440", name: "tone:440" });
+  });
+
+  it("have a meter that ends at both ends", () => {
+    expect([-90, -60, -30, 0, 6].map(filled)).toEqual([0, 0, 0.5, 1, 1]);
+    expect([0, 1e-9, 0.1, 1].map((amplitude) => Math.round(decibels(amplitude)))).toEqual([-60, -60, -20, 0]);
+  });
 });

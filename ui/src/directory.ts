@@ -28,10 +28,16 @@ export function worthSearching(typed: string): boolean {
  */
 export function dialled(people: readonly PersonView[], me: string | null, typed: string, rooms: boolean): string | null {
   const id = typed.trim();
+  if (isInvitation(id)) return null;
   if (id === me || people.some((person) => person.id === id)) return null;
   if (rooms) return id === "" ? null : id;
   // Ids are positive integers that JSON carries exactly (IM-Suite §2).
   return /^[1-9]\d*$/.test(id) && Number.isSafeInteger(Number(id)) ? id : null;
+}
+
+/** Whether a link to a room was pasted in place of a name; what it says is read by the shell. */
+export function isInvitation(typed: string): boolean {
+  return /^ahoy:/i.test(typed.trim());
 }
 
 /** Without case and accents, so that "tomas" finds "Tomás". */

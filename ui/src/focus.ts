@@ -1,6 +1,6 @@
 // Where the keyboard is: one tab stop per toolbar or list, F6 between the regions of a screen, and the way back.
 
-const FOCUSABLE = "button:not(:disabled), input:not(:disabled), a[href], [tabindex]:not([tabindex='-1'])";
+const FOCUSABLE = "button:not(:disabled), input:not(:disabled), select:not(:disabled), a[href], [tabindex]:not([tabindex='-1'])";
 
 /** A Svelte action: the arrows, Home and End move inside `node`, which is one tab stop. */
 export function rove(node: HTMLElement): { destroy: () => void } {
@@ -57,7 +57,7 @@ export function nextIndex(key: string, at: number, count: number): number | null
 }
 
 /** The order of F6. */
-const REGIONS = ["notice", "pill", "side", "main", "self", "answer", "bar"];
+const REGIONS = ["notice", "pill", "side", "main", "self", "answer", "bar", "panel"];
 
 /** Moves the focus to the first control of the next region of the page that has one. */
 export function focusNextRegion(root: ParentNode, backwards: boolean): void {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { callTime, daysBetween, hostOf, hueOf, initials, shortName, splitSeconds } from "./format";
+import { callTime, daysBetween, decibelText, hostOf, hueOf, initials, shortName, splitSeconds, streamName } from "./format";
 
 it("the time in a call grows from seconds to hours", () => {
   expect([8_000, 768_400, 3_723_000, -5].map(callTime)).toEqual(["0:08", "12:48", "1:02:03", "0:00"]);
@@ -45,4 +45,9 @@ it("days are counted by midnights, not by hours", () => {
   const morning = new Date(2026, 2, 29, 0, 1).getTime();
   expect(daysBetween(evening, morning)).toBe(1);
   expect(daysBetween(morning, morning + 3_600_000)).toBe(0);
+});
+
+it("a stream is named without the proof that may follow its name, and a level with its unit", () => {
+  expect(streamName({ app: "live", name: "harbor?token=secret" })).toBe("live/harbor");
+  expect([-20.6, 0, -0.2].map(decibelText)).toEqual(["−21\u2009dB", "0\u2009dB", "0\u2009dB"]);
 });

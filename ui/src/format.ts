@@ -65,3 +65,15 @@ export function daysBetween(earlier: number, later: number): number {
 export function percentText(percent: number): string {
   return `${Math.round(percent)}\u2009%`;
 }
+
+/** A level in dBFS, with a minus sign and a thin space. */
+export function decibelText(db: number): string {
+  const whole = Math.round(db);
+  return `${whole < 0 ? "−" : ""}${Math.abs(whole)}\u2009dB`;
+}
+
+/** A stream by the names that people know it by. */
+export function streamName(stream: { app: string; name: string }): string {
+  // What follows a question mark may be a proof that nobody else is to read.
+  return `${stream.app}/${stream.name.split("?")[0]}`;
+}

@@ -5,9 +5,9 @@ function press(key: string, held: Partial<Key> = {}): Key {
   return { key, ctrl: false, shift: false, alt: false, typing: false, repeat: false, ...held };
 }
 
-const ringing = { state: "ringing_in", outgoing: false, video: true } as const;
-const calling = { state: "ringing_out", outgoing: true, video: true } as const;
-const talking = { state: "connected", outgoing: true, video: true } as const;
+const ringing = { state: "ringing_in", outgoing: false, video: true, way: "both" } as const;
+const calling = { state: "ringing_out", outgoing: true, video: true, way: "both" } as const;
+const talking = { state: "connected", outgoing: true, video: true, way: "both" } as const;
 
 describe("while it rings", () => {
   it("V, A, D answer and Esc silences", () => {

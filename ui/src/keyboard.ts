@@ -10,6 +10,8 @@ export type Intent =
   | "hang_up"
   | "toggle_mute"
   | "toggle_camera"
+  | "open_devices"
+  | "open_keypad"
   | "search"
   | "next_region"
   | "previous_region";
@@ -27,7 +29,7 @@ export type Key = {
 };
 
 /** What the press asks for, `null` when nothing. Enter never accepts a call by itself. */
-export function intentOf(press: Key, call: Pick<CallView, "state" | "outgoing" | "video"> | null): Intent | null {
+export function intentOf(press: Key, call: Pick<CallView, "state" | "outgoing" | "video" | "way"> | null): Intent | null {
   if (press.key === "F6") return press.shift ? "previous_region" : "next_region";
   if (press.repeat) return null;
   const letter = press.key.toLowerCase();
@@ -41,13 +43,16 @@ export function intentOf(press: Key, call: Pick<CallView, "state" | "outgoing" |
     return press.key === "Escape" ? "silence" : null;
   }
   if (press.key === "Escape") return isUnanswered(call) ? "cancel" : null;
-  if (letter === "m") return "toggle_mute";
+  if (letter === "d") return isUnanswered(call) ? null : "open_devices";
+  if (letter === "k") return isUnanswered(call) ? null : "open_keypad";
+  if (letter === "m") return call.way === "receive" ? null : "toggle_mute";
   if (letter === "v") return mayShow(call) ? "toggle_camera" : null;
   return null;
 }
 
 /** Whether the own camera can be turned on: in an audio call it asks for a video call, once there is a connection. */
-export function mayShow(call: Pick<CallView, "state" | "video">): boolean {
+export function mayShow(call: Pick<CallView, "state" | "video" | "way">): boolean {
+  if (call.way === "receive") return false;
   return call.video || call.state === "connected";
 }
 

@@ -5,6 +5,7 @@ import { solvedInForm } from "./sign_in";
 export type Screen =
   | "starting"
   | "sign_in"
+  | "settings"
   | "trouble"
   | "people"
   | "outgoing"
@@ -13,8 +14,8 @@ export type Screen =
   | "call_audio"
   | "ended";
 
-/** The screen for `view`. `choosing`: the person asked for another server. */
-export function screenOf(view: ViewModel, choosing: boolean): Screen {
+/** The screen for `view`. `choosing`: the person asked for another server; `adjusting`: for the settings. */
+export function screenOf(view: ViewModel, choosing: boolean, adjusting = false): Screen {
   const { call, server } = view;
   if (call !== null) {
     if (call.state === "ringing_in") return "incoming";
@@ -24,6 +25,7 @@ export function screenOf(view: ViewModel, choosing: boolean): Screen {
   }
   if (view.ended !== null) return "ended";
   if (choosing) return "sign_in";
+  if (adjusting) return "settings";
   if (server.problem !== null && solvedInForm(server.problem.code) && server.state !== "ready") return "sign_in";
   // Who has been signed in keeps the list of people while the server is away.
   if (view.me !== null) return "people";

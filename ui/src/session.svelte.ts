@@ -1,6 +1,7 @@
 // What every component may use: the shell, the words, and the last command that was not accepted.
 import { getContext, setContext } from "svelte";
 import { refusalOf, type Backend, type Refusal } from "./backend";
+import type { EndedView } from "./generated/bindings";
 import type { Preferences } from "./preferences.svelte";
 import { TEXTS, type Texts } from "./text";
 
@@ -16,6 +17,14 @@ export class Session {
 
   get texts(): Texts {
     return TEXTS[this.preferences.language];
+  }
+
+  /** Calls again as that call was: to talk, or for its stream. */
+  callBack({ peer, stream, video }: Pick<EndedView, "peer" | "stream" | "video">): void {
+    const { backend } = this;
+    void this.perform(
+      stream === null ? backend.placeCall(peer.id, video) : backend.placeStreamCall(peer.id, stream.push, stream),
+    );
   }
 
   /** Sends a command; a refusal is kept for showing. Resolves to whether it was accepted. */

@@ -43,10 +43,12 @@ export function noticeText(texts: Texts, code: string): Said {
   return texts.notice[known(NOTICE_CODES, code, "media_failed")];
 }
 
-/** Why a command was not accepted; a problem with the server reads as that problem. */
+/** Why a command was not accepted; a problem with the server or a device reads as that problem. */
 export function refusalText(texts: Texts, code: string, host: string): Said {
   const problem = PROBLEM_CODES.find((candidate) => candidate === code);
   if (problem !== undefined) return texts.problem[problem](host);
+  const notice = NOTICE_CODES.find((candidate) => candidate === code);
+  if (notice !== undefined) return texts.notice[notice];
   return { title: texts.refusal[known(REFUSAL_CODES, code, "wrong_state")], body: "" };
 }
 

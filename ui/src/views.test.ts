@@ -109,6 +109,181 @@ describe("people", () => {
   });
 });
 
+describe("a stream of a media server", () => {
+  const fill = (name: string, value: string): Promise<boolean> =>
+    fireEvent.input(screen.getByRole(name === "Room" ? "combobox" : "textbox", { name }), { target: { value } });
+
+  it("is played or pushed by its names, the virtual host being the server's own", async () => {
+    const backend = await renderApp(viewOf("rooms"));
+    const opener = screen.getByRole("button", { name: "Stream…" });
+    await fireEvent.click(opener);
+    await settle();
+    const dialog = within(screen.getByRole("dialog", { name: "A stream of a media server" }));
+    expect(document.activeElement).toBe(dialog.getByRole("combobox", { name: "Room" }));
+    await fireEvent.click(dialog.getByRole("button", { name: "Play" }));
+    expect(backend.asked, "names are missing").toEqual([]);
+    await fill("Room", "harbor-cam");
+    await fill("Stream", "harbor");
+    await fireEvent.click(dialog.getByRole("button", { name: "Push" }));
+    await settle();
+    expect(screen.queryByRole("dialog")).toBeNull();
+    expect(document.activeElement).toBe(screen.getByRole("button", { name: "Stream…" }));
+    await fireEvent.click(screen.getByRole("button", { name: "Stream…" }));
+    await settle();
+    await fill("Room", "harbor-cam");
+    await fill("Application", "cams");
+    await fill("Stream", "1");
+    await fill("Virtual host", "v");
+    await fireEvent.submit(document.querySelector("form") as HTMLFormElement);
+    expect(backend.asked).toEqual(["place_stream_call harbor-cam push /live/harbor", "place_stream_call harbor-cam play v/cams/1"]);
+  });
+
+  it("that is refused says so in the form", async () => {
+    const backend = await renderApp(viewOf("rooms"));
+    await fireEvent.click(screen.getByRole("button", { name: "Stream…" }));
+    await settle();
+    backend.refuse = { code: "stream_unusable", detail: "" };
+    await fill("Room", "harbor-cam");
+    await fill("Stream", "x");
+    await fireEvent.click(screen.getByRole("button", { name: "Play" }));
+    await settle();
+    expect(screen.getByRole("alert").textContent).toContain("cannot have such a name");
+    await fireEvent.keyDown(screen.getByRole("dialog"), { key: "Escape" });
+    await settle();
+    expect(screen.queryByRole("dialog")).toBeNull();
+  });
+
+  it("is offered only by servers of rooms", async () => {
+    await renderApp(viewOf("people"));
+    expect(screen.queryByRole("button", { name: "Stream…" })).toBeNull();
+  });
+
+  it("that is played shows its picture alone, with nothing to mute", async () => {
+    const backend = await renderApp(viewOf("stream_play"));
+    expect(screen.getByRole("main", { name: "Stream live/harbor" })).toBeDefined();
+    expect([...document.querySelectorAll("canvas")].map((canvas) => canvas.dataset["view"])).toEqual(["remote"]);
+    expect(screen.getByText("Playing from harbor-cam")).toBeDefined();
+    const bar = within(screen.getByRole("toolbar")).getAllByRole("button");
+    expect(bar.map((button) => button.getAttribute("aria-label"))).toEqual(["Devices (D)", "Hang up (Ctrl+Shift+H)"]);
+    await fireEvent.keyDown(document.body, { key: "m" });
+    await fireEvent.keyDown(document.body, { key: "v" });
+    await fireEvent.keyDown(document.body, { key: "d" });
+    await settle();
+    const panel = within(screen.getByRole("dialog", { name: "Devices" }));
+    expect(panel.getAllByRole("radiogroup").map((group) => group.textContent.includes("Speaker"))).toEqual([true]);
+    expect(backend.asked).toEqual(["show_sound true"]);
+  });
+
+  it("that has ended in silence is said, with the way out", async () => {
+    const backend = await renderApp(viewOf("stream_silent"));
+    expect(screen.getByText("The stream has stopped")).toBeDefined();
+    expect(screen.getByText("The stream brings no picture")).toBeDefined();
+    await fireEvent.click(screen.getByRole("button", { name: "Stop" }));
+    expect(backend.asked).toEqual(["hang_up"]);
+  });
+
+  it("that is pushed shows the own picture and can be muted", async () => {
+    await renderApp(viewOf("stream_push"));
+    expect([...document.querySelectorAll("canvas")].map((canvas) => canvas.dataset["view"])).toEqual(["local"]);
+    expect(screen.getByText("Sending to harbor-cam")).toBeDefined();
+    expect(screen.getByRole("button", { name: "Mute (M)" })).toBeDefined();
+    expect(screen.queryByRole("button", { name: "Keypad (K)" })).toBeNull();
+  });
+
+  it("that could not be played is tried again as a stream", async () => {
+    const backend = await renderApp(viewOf("ended_stream"));
+    expect(screen.getByText(/live\/harbor/)).toBeDefined();
+    await fireEvent.click(screen.getByRole("button", { name: "Call again" }));
+    expect(backend.asked).toEqual(["place_stream_call harbor-cam play __defaultVhost__/live/harbor"]);
+  });
+});
+
+describe("an invitation", () => {
+  it("asks first, names server and room, and Enter alone calls nobody", async () => {
+    const backend = await renderApp(viewOf("invitation"));
+    const dialog = screen.getByRole("alertdialog", { name: "Follow this invitation?" });
+    expect(dialog.textContent).toContain("quiet-cabin-7f3a");
+    expect(dialog.textContent).toContain("media.harbor.example");
+    expect(dialog.textContent).toContain("you sign out here: built-in server");
+    expect(document.activeElement).toBe(within(dialog).getByRole("button", { name: "Cancel" }));
+    expect(document.querySelector<HTMLElement>(".under")?.inert).toBe(true);
+    await fireEvent.keyDown(document.body, { key: "/" });
+    expect(backend.asked).toEqual([]);
+    await fireEvent.click(within(dialog).getByRole("button", { name: "Call" }));
+    await settle();
+    expect(backend.asked).toEqual(["accept_invitation audio"]);
+    expect(screen.queryByRole("alertdialog")).toBeNull();
+  });
+
+  it("over an open network says so, and Escape declines it", async () => {
+    const backend = await renderApp(viewOf("invitation_plain"));
+    expect(screen.getByText(/is not encrypted/)).toBeDefined();
+    await fireEvent.keyDown(screen.getByRole("alertdialog"), { key: "Escape" });
+    expect(backend.asked).toEqual(["dismiss_invitation"]);
+  });
+
+  it("that is none says why and offers no call", async () => {
+    await renderApp(viewOf("invitation_unreadable"));
+    const dialog = screen.getByRole("alertdialog", { name: "This invitation cannot be followed" });
+    expect(dialog.textContent).toContain("leads to no server of rooms");
+    expect(within(dialog).getAllByRole("button").map((button) => button.textContent.trim())).toEqual(["Close"]);
+  });
+
+  it("waits until a call is over", async () => {
+    const call = viewOf("call_video");
+    const backend = await renderApp({ ...call, invitation: viewOf("invitation").invitation });
+    expect(screen.queryByRole("alertdialog")).toBeNull();
+    backend.show(viewOf("invitation"));
+    await settle();
+    expect(screen.getByRole("alertdialog")).toBeDefined();
+  });
+
+  it("is pasted where one signs in, and what is none is said there", async () => {
+    const backend = await renderApp(viewOf("first_start"));
+    const field = screen.getByRole("textbox", { name: "Paste an invitation" });
+    await fireEvent.input(field, { target: { value: "ahoy:room?x" } });
+    backend.refuse = { code: "invitation_incomplete", detail: "" };
+    await fireEvent.click(screen.getByRole("button", { name: "Open" }));
+    await settle();
+    expect(backend.asked).toEqual(["open_invitation ahoy:room?x"]);
+    expect(screen.getByRole("alert").textContent).toContain("does not say one server and one room");
+  });
+
+  it("that is pasted into the search is no name of a room", async () => {
+    const backend = await renderApp(viewOf("rooms"));
+    const search = screen.getByRole("textbox", { name: "Search or name a room" });
+    await fireEvent.input(search, { target: { value: "ahoy:room?server=wss://h/signaling&room=a" } });
+    expect(screen.queryByRole("button", { name: /Call the room/ })).toBeNull();
+    await fireEvent.click(screen.getByRole("button", { name: "Open this invitation" }));
+    expect(backend.asked).toEqual(["open_invitation ahoy:room?server=wss://h/signaling&room=a"]);
+  });
+
+  it("to the own room is copied", async () => {
+    const writeText = vi.fn(() => Promise.resolve());
+    Object.defineProperty(navigator, "clipboard", { configurable: true, value: { writeText } });
+    const view = viewOf("rooms");
+    await renderApp(view);
+    await fireEvent.click(screen.getByRole("button", { name: "Copy invitation" }));
+    await settle();
+    expect(writeText).toHaveBeenCalledWith(view.server.invitation);
+    expect(screen.getByText("Copied")).toBeDefined();
+  });
+
+  it("that cannot be copied is not said to be", async () => {
+    const writeText = (): Promise<void> => Promise.reject(new Error("denied"));
+    Object.defineProperty(navigator, "clipboard", { configurable: true, value: { writeText } });
+    await renderApp(viewOf("rooms"));
+    await fireEvent.click(screen.getByRole("button", { name: "Copy invitation" }));
+    await settle();
+    expect(screen.getByText("Could not be copied")).toBeDefined();
+  });
+
+  it("is offered for nobody's room on a server of users", async () => {
+    await renderApp(viewOf("people"));
+    expect(screen.queryByRole("button", { name: "Copy invitation" })).toBeNull();
+  });
+});
+
 describe("ringing", () => {
   it("offers video, audio and no, and takes no button's focus", async () => {
     const backend = await renderApp(viewOf("incoming"));
@@ -146,9 +321,11 @@ describe("in a video call", () => {
     expect(bar.map((button) => button.getAttribute("aria-label"))).toEqual([
       "Mute (M)",
       "Stop camera (V)",
+      "Devices (D)",
+      "Keypad (K)",
       "Hang up (Ctrl+Shift+H)",
     ]);
-    expect(bar.map((button) => button.tabIndex)).toEqual([0, -1, -1]);
+    expect(bar.map((button) => button.tabIndex)).toEqual([0, -1, -1, -1, -1]);
   });
 
   it("both pictures are there and both receipts", async () => {
@@ -200,14 +377,91 @@ describe("in a video call", () => {
     expect(screen.getByText(/Its own mute button may be on/)).toBeDefined();
   });
 
-  it("each switch of the voice changes itself alone", async () => {
-    const backend = await renderApp(viewOf("people"));
-    await fireEvent.click(screen.getByRole("button", { name: "Preferences" }));
-    await fireEvent.click(screen.getByRole("radio", { name: "All" }));
+  it("each switch of the voice works in the call and changes itself alone", async () => {
+    const backend = await renderApp(viewOf("call_video"));
+    await fireEvent.keyDown(document.body, { key: "d" });
     await settle();
-    await fireEvent.click(screen.getByRole("checkbox", { name: "Cancel echo" }));
+    const panel = within(screen.getByRole("dialog", { name: "Devices" }));
+    await fireEvent.click(panel.getByRole("radio", { name: "All" }));
     await settle();
-    expect(backend.asked).toEqual(["set_voice strong true true", "set_voice strong false true"]);
+    await fireEvent.click(panel.getByRole("checkbox", { name: "Cancel echo" }));
+    await settle();
+    await fireEvent.click(panel.getByRole("checkbox", { name: "Cut low rumble" }));
+    await settle();
+    expect(backend.asked).toEqual([
+      "show_sound true",
+      "set_voice strong true true true",
+      "set_voice strong false true true",
+      "set_voice strong false true false",
+    ]);
+  });
+
+  it("another microphone and speaker are one press each, and Escape leads back to the bar", async () => {
+    const backend = await renderApp(viewOf("call_audio"));
+    const opener = screen.getByRole("button", { name: "Devices (D)" });
+    await fireEvent.click(opener);
+    await settle();
+    const dialog = screen.getByRole("dialog", { name: "Devices" });
+    expect(document.activeElement).toBe(dialog);
+    await fireEvent.click(within(within(dialog).getByRole("radiogroup", { name: "Microphone" })).getByRole("radio", { name: /Jabra/ }));
+    await fireEvent.click(within(within(dialog).getByRole("radiogroup", { name: "Speaker" })).getByRole("radio", { name: /Same as system/ }));
+    await settle();
+    expect(within(dialog).getByRole("meter").getAttribute("aria-valuetext")).toBe("−20\u2009dB");
+    await fireEvent.keyDown(dialog, { key: "Escape" });
+    await settle();
+    expect(document.activeElement).toBe(opener);
+    expect(backend.asked).toEqual([
+      "show_sound true",
+      "set_sound_device microphone mic:jabra",
+      "set_sound_device speaker default",
+      "show_sound false",
+    ]);
+  });
+
+  it("the keypad sends each key, pressed or typed, and Escape closes it alone", async () => {
+    const backend = await renderApp(viewOf("call_video"));
+    await fireEvent.keyDown(document.body, { key: "k" });
+    await settle();
+    const keypad = screen.getByRole("dialog", { name: "Keypad" });
+    const keys = within(keypad).getAllByRole("button").map((key) => key.getAttribute("aria-label"));
+    expect(keys).toHaveLength(13);
+    expect(keys.slice(-3)).toEqual(["Star", "Key 0", "Hash"]);
+    await fireEvent.click(within(keypad).getByRole("button", { name: "Key 7" }));
+    await fireEvent.keyDown(keypad, { key: "#" });
+    await fireEvent.keyDown(document.body, { key: "2" });
+    await fireEvent.keyDown(document.body, { key: "2", ctrlKey: true });
+    await settle();
+    expect(within(keypad).getByRole("status", { name: "Keys pressed" }).textContent).toBe("7#2");
+    await fireEvent.keyDown(keypad, { key: "Escape" });
+    await settle();
+    expect(document.activeElement).toBe(screen.getByRole("button", { name: "Keypad (K)" }));
+    await fireEvent.keyDown(document.body, { key: "2" });
+    expect(backend.asked).toEqual(["send_digits 7", "send_digits #", "send_digits 2"]);
+  });
+
+  it("a key that was not taken is not shown as pressed", async () => {
+    const backend = await renderApp(viewOf("call_video"));
+    await fireEvent.click(screen.getByRole("button", { name: "Keypad (K)" }));
+    await settle();
+    backend.refuse = { code: "too_many_digits", detail: "" };
+    await fireEvent.click(screen.getByRole("button", { name: "Key 1" }));
+    await settle();
+    expect(screen.getByRole("status", { name: "Keys pressed" }).textContent).toBe("");
+    expect(screen.getByText(/Too many keys at once/)).toBeDefined();
+  });
+
+  it("whose other side takes no keys says so at a keypad that does not open", async () => {
+    const connecting = viewOf("call_connecting");
+    const backend = await renderApp(connecting);
+    expect(screen.getByRole("button", { name: "Keypad (K)", description: "Connecting…" })).toBeDefined();
+    backend.show(viewOf("call_no_keypad"));
+    await settle();
+    const button = screen.getByRole("button", { name: "Keypad (K)", description: "The other side takes no keys of a telephone." });
+    expect(button.getAttribute("aria-disabled")).toBe("true");
+    await fireEvent.click(button);
+    await fireEvent.keyDown(document.body, { key: "k" });
+    await settle();
+    expect(screen.queryByRole("dialog")).toBeNull();
   });
 
   it("nobody else is told of the echo test", async () => {
@@ -254,9 +508,90 @@ describe("in a video call", () => {
 
 it("an audio call can become one with pictures and says who hears whom", async () => {
   await renderApp(viewOf("call_audio"));
-  expect(buttons()).toEqual(["Direct, encrypted. Check code", "Mute (M)", "Start camera (V)", "Hang up (Ctrl+Shift+H)"]);
+  expect(buttons()).toEqual(["Direct, encrypted. Check code", "Mute (M)", "Start camera (V)", "Devices (D)", "Keypad (K)", "Hang up (Ctrl+Shift+H)"]);
   expect(screen.getByText("Maya hears you")).toBeDefined();
   expect(screen.getByText("Speaking")).toBeDefined();
+});
+
+describe("the settings of sound", () => {
+  const open = async (name: string): Promise<Awaited<ReturnType<typeof renderApp>>> => {
+    const backend = await renderApp(viewOf(name));
+    await fireEvent.click(screen.getByRole("button", { name: "Preferences" }));
+    await fireEvent.click(screen.getByRole("button", { name: "Sound and voice…" }));
+    await settle();
+    return backend;
+  };
+
+  it("have the microphone open for as long as they are seen", async () => {
+    const backend = await open("settings");
+    const meter = screen.getByRole("meter", { name: "Input level" });
+    expect(meter.getAttribute("aria-valuetext")).toBe("−21\u2009dB");
+    const hidden = vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+    await fireEvent(document, new Event("visibilitychange"));
+    hidden.mockRestore();
+    await fireEvent(document, new Event("visibilitychange"));
+    await settle();
+    await fireEvent.keyDown(document.body, { key: "Escape" });
+    await settle();
+    expect(shownScreen()).toBe("people");
+    expect(backend.asked).toEqual(["show_sound true", "show_sound false", "show_sound true", "show_sound false"]);
+  });
+
+  it("close the microphone when somebody calls, and are there again after it", async () => {
+    const backend = await open("settings");
+    backend.show(viewOf("incoming"));
+    await settle();
+    expect(backend.asked).toEqual(["show_sound true", "show_sound false"]);
+    backend.show(viewOf("people"));
+    await settle();
+    expect(shownScreen()).toBe("settings");
+  });
+
+  it("choose each device, and where and how loudly it rings", async () => {
+    const backend = await open("settings");
+    await fireEvent.change(screen.getByRole("combobox", { name: "Microphone" }), { target: { value: "mic:jabra" } });
+    await fireEvent.change(screen.getByRole("combobox", { name: "Speaker" }), { target: { value: "default" } });
+    await fireEvent.change(screen.getByRole("combobox", { name: "Ring on" }), { target: { value: "" } });
+    await fireEvent.change(screen.getByRole("slider", { name: "Volume" }), { target: { value: "40" } });
+    await fireEvent.click(screen.getByRole("button", { name: "Play a test sound on the speaker" }));
+    await fireEvent.click(screen.getByRole("button", { name: "Ring once to try it" }));
+    await settle();
+    expect(backend.asked.slice(1)).toEqual([
+      "set_sound_device microphone mic:jabra",
+      "set_sound_device speaker default",
+      "set_sound_device ring null",
+      "set_ring_volume 40",
+      "test_sound speaker",
+      "test_sound ring",
+    ]);
+  });
+
+  it("say what keeps the microphone from being heard, and name one that is away", async () => {
+    await open("settings_silent");
+    expect(screen.queryByRole("meter")).toBeNull();
+    expect(screen.getByText(/No microphone found/)).toBeDefined();
+    const list = screen.getByRole("combobox", { name: "Microphone" });
+    expect(within(list).getByRole("option", { name: "usb-gone · not found" })).toBeDefined();
+  });
+
+  it("say that a speaker to be tried is not there", async () => {
+    const backend = await open("settings");
+    backend.refuse = { code: "no_speaker", detail: "" };
+    await fireEvent.click(screen.getByRole("button", { name: "Play a test sound on the speaker" }));
+    await settle();
+    expect(screen.getByText("No speaker found")).toBeDefined();
+  });
+
+  it("name every control, in Chinese too", async () => {
+    await renderApp(viewOf("settings", true), "zh");
+    await fireEvent.click(screen.getByRole("button", { name: "偏好设置" }));
+    await fireEvent.click(screen.getByRole("button", { name: "声音与语音…" }));
+    await settle();
+    for (const control of document.querySelectorAll("button, input, select, [role=meter]")) {
+      const label = control.getAttribute("aria-label") ?? control.closest("label")?.textContent ?? control.textContent;
+      expect(label.trim(), control.outerHTML).not.toBe("");
+    }
+  });
 });
 
 describe("an ended call", () => {

@@ -1,11 +1,11 @@
 //! What a person types to sign in, and what else a client is started with. Pure but for the system's user name.
 
-use super::problem;
+use super::{problem, sound};
 use crate::arguments::Arguments;
 use crate::settings_file::StoredSettings;
 use crate::view_model::ProblemView;
 use ahoy_call::RoomId;
-use ahoy_client::{Credentials, DeviceChoice};
+use ahoy_client::{Credentials, DeviceChoice, RingChoice};
 use ahoy_media::spec::DeviceSpec;
 use ahoy_signaling::{ProtocolKind, Secret};
 
@@ -29,12 +29,17 @@ pub struct Credentialed {
 
 impl SignIn {
     /// A sign-in that needs no checking.
-    pub fn by_token(server: String, token: String) -> Credentialed {
+    pub fn with(server: String, credentials: Credentials) -> Credentialed {
         Credentialed {
             server,
             user: None,
-            credentials: Credentials::Token(Secret::new(token)),
+            credentials,
         }
+    }
+
+    /// As [`with`](Self::with) a token.
+    pub fn by_token(server: String, token: String) -> Credentialed {
+        Self::with(server, Credentials::Token(Secret::new(token)))
     }
 
     /// Refuses what cannot be a sign-in, before the present one is given up.
@@ -100,7 +105,7 @@ pub fn is_loopback(server: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// The devices of this start: the command line before the settings before the system's defaults.
+/// The devices at the start: the command line before the settings before the system's defaults.
 pub fn device_choice(arguments: &Arguments, settings: &StoredSettings) -> DeviceChoice {
     let choose = |argument: &Option<DeviceSpec>, stored: &Option<String>| -> DeviceSpec {
         if let Some(spec) = argument {
@@ -115,9 +120,17 @@ pub fn device_choice(arguments: &Arguments, settings: &StoredSettings) -> Device
         })
     };
     let speaker = choose(&arguments.speaker, &settings.speaker);
+    // A speaker of the command line is for everything that is heard.
+    let ring = match (&arguments.speaker, &settings.ring) {
+        (None, Some(_)) => choose(&None, &settings.ring),
+        (Some(_), _) | (None, None) => speaker.clone(),
+    };
     DeviceChoice {
         microphone: choose(&arguments.microphone, &settings.microphone),
-        ring: Some(speaker.clone()),
+        ring: Some(RingChoice {
+            device: ring,
+            volume: sound::amplitude(sound::ring_volume(settings)),
+        }),
         speaker,
         camera: choose(&arguments.camera, &settings.camera),
         screen: DeviceSpec::Default,
@@ -203,8 +216,17 @@ mod tests {
         let choice = device_choice(&arguments, &settings);
         assert_eq!(choice.microphone, DeviceSpec::Tone { hz: 440 });
         assert_eq!(choice.speaker, DeviceSpec::Null);
-        assert_eq!(choice.ring, Some(DeviceSpec::Null));
+        let ring = |device| Some(RingChoice { device, volume: 1.0 });
+        assert_eq!(choice.ring, ring(DeviceSpec::Null), "it rings where it is heard");
         assert_eq!(choice.camera, DeviceSpec::Default);
+        let settings = StoredSettings {
+            ring: Some("speaker:desk".into()),
+            ..settings
+        };
+        let desk = DeviceSpec::Speaker("desk".into());
+        assert_eq!(device_choice(&arguments, &settings).ring, ring(desk));
+        let arguments = Arguments::try_parse_from(["ahoy", "--speaker", "null"]).expect("all known");
+        assert_eq!(device_choice(&arguments, &settings).ring, ring(DeviceSpec::Null));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 use super::*;
-use crate::view_model::PresenceView;
+use crate::view_model::{CallPhase, PresenceView};
+use ahoy_call::Party;
 use ahoy_media::synthetic::devices::SyntheticDevices;
+use ahoy_server::{Server, ServerConfig};
 use clap::Parser;
 use std::path::PathBuf;
 
@@ -17,8 +19,13 @@ impl Shell {
         let folder = std::env::temp_dir().join(format!("ahoy-session-{}-{name}", std::process::id()));
         let arguments = Arguments::try_parse_from([&["ahoy"], line].concat()).unwrap();
         let file = SettingsFile::in_folder(&folder);
-        let (session, running) =
-            Session::prepare(arguments, settings, file, Arc::new(SyntheticDevices::new()));
+        let (session, running) = Session::prepare(
+            arguments,
+            settings,
+            file,
+            Arc::new(SyntheticDevices::new()),
+            two_devices,
+        );
         Self {
             session,
             folder,
@@ -55,6 +62,20 @@ impl Shell {
         // There is no folder when nothing was saved.
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+fn two_devices() -> Vec<DeviceDescription> {
+    let device = |kind, id: &str, name: &str| DeviceDescription {
+        kind,
+        id: id.into(),
+        name: name.into(),
+        is_default: true,
+        formats: Vec::new(),
+    };
+    vec![
+        device(DeviceKind::Microphone, "m1", "Desk microphone"),
+        device(DeviceKind::Speaker, "s1", "Desk speaker"),
+    ]
 }
 
 fn on_embedded(view: &ViewModel) -> bool {
@@ -180,4 +201,239 @@ async fn the_second_window_of_a_pair_joins_the_first() {
     );
     shell.end().await;
     host.stop().await;
+}
+
+/// How loud the microphone is, while it is open.
+fn db(view: &ViewModel) -> Option<f32> {
+    view.sound.meter.as_ref().and_then(|meter| meter.db)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_microphone_is_heard_while_the_settings_are_shown_and_never_beside_a_call() {
+    let devices = [
+        "--microphone",
+        "tone:440",
+        "--speaker",
+        "null",
+        "--camera",
+        "null",
+    ];
+    let shell = Shell::start("meter", &devices, StoredSettings::default());
+    let view = shell.shows(|view| on_embedded(view) && echo_is_ready(view)).await;
+    assert_eq!(view.sound.meter, None);
+
+    shell.session.show_sound(true).await.unwrap();
+    let view = shell
+        .shows(|view| db(view).is_some_and(|db| db > -30.0) && !view.sound.speakers.is_empty())
+        .await;
+    assert_eq!(view.sound.microphones[0].spec, "mic:m1");
+    assert_eq!(view.sound.speakers[0].spec, "speaker:s1");
+    assert_eq!(view.sound.microphone, "tone:440");
+
+    let call = Command::PlaceCall {
+        to: Party::User(embedded::echo_id()),
+        video: false,
+        stream: None,
+    };
+    shell.session.command(call).await.unwrap();
+    let view = shell.shows(|view| view.call.is_some()).await;
+    assert_eq!(view.sound.meter, None, "the call has the microphone");
+    shell.session.command(Command::HangUp).await.unwrap();
+    shell
+        .shows(|view| view.call.is_none() && db(view).is_some())
+        .await;
+
+    shell.session.show_sound(false).await.unwrap();
+    shell.shows(|view| view.sound.meter.is_none()).await;
+    shell.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_microphone_that_cannot_be_opened_is_said_where_its_level_would_be() {
+    let shell = Shell::start("no-meter", &[], StoredSettings::default());
+    shell.session.show_sound(true).await.unwrap();
+    let problem = |view: &ViewModel| view.sound.meter.as_ref().and_then(|meter| meter.problem.clone());
+    let view = shell.shows(|view| problem(view).is_some()).await;
+    assert_eq!(problem(&view).as_deref(), Some("no_microphone"));
+    shell.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_and_the_ring_are_chosen_each_for_itself_and_kept() {
+    let shell = Shell::start("devices", &[], StoredSettings::default());
+    shell.shows(|view| on_embedded(view)).await;
+    let session = &shell.session;
+    let some = |spec: &str| Some(spec.to_owned());
+    session
+        .set_sound_device(SoundUse::Ring, some("speaker:desk"))
+        .await
+        .unwrap();
+    session.set_ring_volume(70).await.unwrap();
+    session
+        .set_sound_device(SoundUse::Microphone, some("mic:m1"))
+        .await
+        .unwrap();
+    session
+        .set_sound_device(SoundUse::Speaker, some("speaker:s1"))
+        .await
+        .unwrap();
+    let refused = session
+        .set_sound_device(SoundUse::Speaker, some("file:/tmp/x.wav"))
+        .await;
+    assert_eq!(refused.unwrap_err().code, "device_unknown");
+
+    let view = shell.shows(|view| view.sound.speaker == "speaker:s1").await;
+    assert_eq!(view.sound.microphone, "mic:m1");
+    assert_eq!(
+        (view.sound.ring.as_deref(), view.sound.ring_volume),
+        (Some("speaker:desk"), 70)
+    );
+    let stored = SettingsFile::in_folder(&shell.folder).load().unwrap();
+    assert_eq!(stored.ring.as_deref(), Some("speaker:desk"));
+    assert_eq!(
+        (stored.ring_volume, stored.microphone.as_deref()),
+        (Some(70), Some("mic:m1"))
+    );
+
+    session.set_sound_device(SoundUse::Ring, None).await.unwrap();
+    session
+        .set_sound_device(SoundUse::Microphone, some("default"))
+        .await
+        .unwrap();
+    let stored = SettingsFile::in_folder(&shell.folder).load().unwrap();
+    assert_eq!((stored.ring, stored.microphone), (None, None));
+    shell.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_speaker_is_tried_and_one_that_is_not_there_is_said() {
+    let shell = Shell::start("test-sound", &["--speaker", "null"], StoredSettings::default());
+    shell.session.test_sound(SoundUse::Speaker).await.unwrap();
+    shell.session.test_sound(SoundUse::Ring).await.unwrap();
+    let away = Some("speaker:away".to_owned());
+    shell
+        .session
+        .set_sound_device(SoundUse::Ring, away)
+        .await
+        .unwrap();
+    let refused = shell.session.test_sound(SoundUse::Ring).await.unwrap_err();
+    assert_eq!(refused.code, "no_speaker");
+    shell.end().await;
+}
+
+const NO_HARDWARE: [&str; 6] = [
+    "--microphone",
+    "tone:440",
+    "--speaker",
+    "null",
+    "--camera",
+    "null",
+];
+
+async fn server_of_rooms() -> Server {
+    let config = ServerConfig {
+        listen: std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0)),
+        ..ServerConfig::default()
+    };
+    Server::bind(config).await.unwrap()
+}
+
+fn in_room(server: &Server, room: &str) -> SignIn {
+    SignIn {
+        server: server.rooms_url(),
+        token: None,
+        user: Some(room.to_owned()),
+        password: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_is_asked_about_before_anything_connects_and_then_called() {
+    let server = server_of_rooms().await;
+    let host = Shell::start("host", &NO_HARDWARE, StoredSettings::default());
+    host.session.sign_in(in_room(&server, "harbor")).await.unwrap();
+    let view = host.shows(|view| view.server.invitation.is_some()).await;
+    let link = view.server.invitation.unwrap();
+
+    let line = [&NO_HARDWARE[..], &[link.as_str()]].concat();
+    let guest = Shell::start("guest", &line, StoredSettings::default());
+    let view = guest.shows(|view| on_embedded(view) && echo_is_ready(view)).await;
+    let asked = view.invitation.unwrap();
+    assert_eq!(
+        (asked.server, asked.room),
+        (server.rooms_url(), "harbor".to_owned())
+    );
+    let rooms = host.session.views().borrow().people.len();
+    assert_eq!(rooms, 0, "the guest was there before an answer");
+
+    guest.session.accept_invitation(false).await.unwrap();
+    host.shows(|view| {
+        view.call
+            .as_ref()
+            .is_some_and(|call| call.state == CallPhase::RingingIn)
+    })
+    .await;
+    let view = guest.shows(|view| view.call.is_some()).await;
+    assert_eq!(view.invitation, None);
+    let call = view.call.unwrap();
+    assert_eq!((call.peer.id.as_str(), call.video), ("harbor", false));
+    assert_eq!(
+        guest.stored_server(),
+        None,
+        "a link is no server for the next start"
+    );
+
+    host.session.command(Command::Decline).await.unwrap();
+    guest.shows(|view| view.ended.is_some()).await;
+    guest.end().await;
+    host.end().await;
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_to_the_server_in_use_leaves_the_sign_in_as_it_is() {
+    let server = server_of_rooms().await;
+    let host = Shell::start("host-here", &NO_HARDWARE, StoredSettings::default());
+    host.session.sign_in(in_room(&server, "harbor")).await.unwrap();
+    let view = host.shows(|view| view.server.invitation.is_some()).await;
+    let link = view.server.invitation.unwrap();
+
+    let guest = Shell::start("guest-here", &NO_HARDWARE, StoredSettings::default());
+    guest.session.sign_in(in_room(&server, "bridge")).await.unwrap();
+    guest
+        .shows(|view| view.server.state == ServerPhase::Ready && view.server.rooms)
+        .await;
+    guest.session.ask(link.clone()).await.unwrap();
+    guest.session.dismiss_invitation().await.unwrap();
+    let refused = guest.session.accept_invitation(false).await.unwrap_err();
+    assert_eq!(refused.code, "invitation_gone");
+
+    guest.session.ask(link).await.unwrap();
+    guest.session.accept_invitation(false).await.unwrap();
+    let caller = |view: &Arc<ViewModel>| view.call.as_ref().map(|call| call.peer.id.clone());
+    let view = host.shows(|view| view.call.is_some()).await;
+    assert_eq!(caller(&Arc::new(view)).as_deref(), Some("bridge"));
+    guest.end().await;
+    host.end().await;
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_none_is_said_and_leads_nowhere() {
+    let link = "ahoy:room?server=https://evil.example/signaling&room=a";
+    let shell = Shell::start("no-link", &[link], StoredSettings::default());
+    let view = shell.shows(|view| on_embedded(view)).await;
+    assert_eq!(
+        view.invitation.unwrap().problem.unwrap().code,
+        "invitation_server"
+    );
+    assert_eq!(
+        shell.session.accept_invitation(true).await.unwrap_err().code,
+        "invitation_gone"
+    );
+    assert_eq!(
+        shell.session.ask("hello".into()).await.unwrap_err().code,
+        "invitation_unreadable"
+    );
+    shell.end().await;
 }

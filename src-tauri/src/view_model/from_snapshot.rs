@@ -3,10 +3,11 @@
 use super::{
     CallPhase, CallView, CameraView, EndedView, FoundView, HearsView, LevelView, MicrophoneView, NoticeView,
     Part, PathView, PersonView, PresenceView, ProblemView, RecentView, SearchView, SeesView, ServerPhase,
-    ServerView, SideView, TelltaleView, VerdictView, ViewModel,
+    ServerView, SideView, SoundView, StreamView, TelltaleView, VerdictView, ViewModel, WayView,
 };
+use crate::invitation::Invitation;
 use crate::settings_file::StoredVoice;
-use ahoy_call::{CallEnd, CallState, EndCause, Party, UserId};
+use ahoy_call::{CallEnd, CallState, Direction, EndCause, Party, Purpose, StreamCall, UserId};
 use ahoy_client::verdict::{Level, Part as ClientPart, Side, Telltale, Verdict};
 use ahoy_client::{
     CameraState, EndedCall, LiveCall, MicrophoneState, PathKind, Person, Phase, Presence, Receipt,
@@ -52,6 +53,10 @@ pub fn view_model(snapshot: &Snapshot, account: &Account, now: Instant) -> ViewM
                 .map(|at| seconds_up(at.saturating_duration_since(now))),
             basic_mode: snapshot.server.basic_mode,
             rooms: account.rooms,
+            invitation: match &snapshot.me {
+                Some(Party::Room(room)) => Invitation::link(&snapshot.server.url, room.as_str()),
+                Some(Party::User(_)) | None => None,
+            },
         },
         me: snapshot.me.as_ref().map(|me| PersonView {
             id: me.to_string(),
@@ -96,6 +101,8 @@ pub fn view_model(snapshot: &Snapshot, account: &Account, now: Instant) -> ViewM
             })
             .collect(),
         voice: StoredVoice::default(),
+        sound: SoundView::default(),
+        invitation: None,
     }
 }
 
@@ -157,6 +164,12 @@ fn call_view(call: &LiveCall, named: &Named<'_>) -> CallView {
         peer: named.party(&call.peer, call.peer_name.as_deref()),
         outgoing: call.outgoing,
         video: call.video,
+        way: match call.way {
+            Direction::SendRecv | Direction::Inactive => WayView::Both,
+            Direction::SendOnly => WayView::Send,
+            Direction::RecvOnly => WayView::Receive,
+        },
+        stream: call.stream.as_ref().and_then(stream_view),
         state: match call.state {
             CallState::Calling => CallPhase::Calling,
             CallState::RingingOut => CallPhase::RingingOut,
@@ -200,10 +213,26 @@ fn call_view(call: &LiveCall, named: &Named<'_>) -> CallView {
             PathKind::Relay => PathView::Relay,
             PathKind::Unknown => PathView::Unknown,
         },
+        takes_digits: call.takes_digits,
         voice_loss: call.voice_loss,
         level_in: call.level_in,
         level_out: call.level_out,
     }
+}
+
+/// `None` for a call between two people.
+fn stream_view(stream: &StreamCall) -> Option<StreamView> {
+    let push = match stream.purpose {
+        Purpose::Play => false,
+        Purpose::Push => true,
+        Purpose::Call | Purpose::Other(_) => return None,
+    };
+    Some(StreamView {
+        push,
+        vhost: stream.vhost.clone(),
+        app: stream.app.clone(),
+        name: stream.stream.clone(),
+    })
 }
 
 fn telltale_view(telltale: Telltale) -> TelltaleView {
@@ -245,6 +274,7 @@ fn ended_view(ended: &EndedCall, named: &Named<'_>) -> EndedView {
         peer: named.party(&ended.peer, ended.peer_name.as_deref()),
         video: ended.video,
         outgoing: ended.outgoing,
+        stream: ended.stream.as_ref().and_then(stream_view),
         duration_s: ended
             .end
             .answered
@@ -269,6 +299,7 @@ fn recent_view(recent: &RecentCall, named: &Named<'_>) -> RecentView {
         peer: ended.peer,
         outgoing: ended.outgoing,
         video: ended.video,
+        stream: ended.stream,
         cause,
         duration_s: ended.duration_s,
         at_ms: unix_ms(recent.at),
@@ -371,6 +402,7 @@ mod tests {
             peer_name: name.map(str::to_owned),
             outgoing: true,
             video: false,
+            stream: None,
             retry_after: None,
             end: CallEnd {
                 cause,
@@ -442,6 +474,37 @@ mod tests {
             (view.recent[0].duration_s, view.recent[0].at_ms),
             (None, 1_700_000_000_123.0)
         );
+    }
+
+    #[test]
+    fn a_stream_is_named_and_a_talk_is_none() {
+        let stream = |purpose| StreamCall {
+            purpose,
+            vhost: "v".into(),
+            app: "live".into(),
+            stream: "harbor".into(),
+        };
+        let mut snapshot = snapshot();
+        let mut shown = |purpose| {
+            let ended = ended(2, None, EndCause::HungUp, true, true);
+            snapshot.ended = Some(EndedCall {
+                stream: Some(stream(purpose)),
+                ..ended
+            });
+            view_model(&snapshot, &account(), Instant::now())
+                .ended
+                .unwrap()
+                .stream
+        };
+        let harbor = |push| StreamView {
+            push,
+            vhost: "v".into(),
+            app: "live".into(),
+            name: "harbor".into(),
+        };
+        assert_eq!(shown(Purpose::Play), Some(harbor(false)));
+        assert_eq!(shown(Purpose::Push), Some(harbor(true)));
+        assert_eq!(shown(Purpose::Call), None);
     }
 
     #[test]

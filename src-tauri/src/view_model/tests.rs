@@ -1,4 +1,5 @@
 use super::*;
+use crate::session::SoundUse;
 use crate::settings_file::StoredSuppression;
 use std::path::Path;
 
@@ -15,6 +16,8 @@ fn bindings() -> String {
         SearchView::decl(&config),
         PresenceView::decl(&config),
         CallView::decl(&config),
+        WayView::decl(&config),
+        StreamView::decl(&config),
         CallPhase::decl(&config),
         MicrophoneView::decl(&config),
         CameraView::decl(&config),
@@ -30,6 +33,11 @@ fn bindings() -> String {
         RecentView::decl(&config),
         NoticeView::decl(&config),
         StoredVoice::decl(&config),
+        SoundView::decl(&config),
+        DeviceView::decl(&config),
+        MeterView::decl(&config),
+        SoundUse::decl(&config),
+        InvitationView::decl(&config),
         StoredSuppression::decl(&config),
         VideoFeedAddress::decl(&config),
     ];

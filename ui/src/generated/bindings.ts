@@ -17,7 +17,11 @@ recent: Array<RecentView>, notices: Array<NoticeView>,
 /**
  * What is done to the voice of the microphone.
  */
-voice: StoredVoice, };
+voice: StoredVoice, sound: SoundView, 
+/**
+ * What the person is asked before anything connects.
+ */
+invitation: InvitationView | null, };
 
 export type ServerView = { url: string, 
 /**
@@ -35,7 +39,11 @@ basic_mode: boolean,
 /**
  * The server has rooms in place of users.
  */
-rooms: boolean, };
+rooms: boolean, 
+/**
+ * The link that invites others to the own room.
+ */
+invitation: string | null, };
 
 export type ServerPhase = "signed_out" | "connecting" | "ready" | "offline";
 
@@ -61,7 +69,15 @@ export type SearchView = "searching" | "done" | "failed";
 
 export type PresenceView = "ready" | "in_call" | "offline" | "unknown";
 
-export type CallView = { call_id: string, peer: PersonView, outgoing: boolean, video: boolean, state: CallPhase, 
+export type CallView = { call_id: string, peer: PersonView, outgoing: boolean, video: boolean, 
+/**
+ * Which way sound and pictures go by the purpose of the call.
+ */
+way: WayView, 
+/**
+ * What the call is for; `None` = to talk.
+ */
+stream: StreamView | null, state: CallPhase, 
 /**
  * Unix milliseconds.
  */
@@ -83,6 +99,10 @@ remote_video: boolean | null, hears: HearsView, sees: SeesView, telltale: Tellta
  */
 check_code: string | null, 
 /**
+ * The other side takes keys of a telephone.
+ */
+takes_digits: boolean, 
+/**
  * Percent of the own voice that is lost on purpose, in the echo test.
  */
 voice_loss: number, 
@@ -94,6 +114,14 @@ level_in: number,
  * 0..1, what the microphone hears.
  */
 level_out: number, };
+
+export type WayView = "both" | "send" | "receive";
+
+export type StreamView = { 
+/**
+ * It is sent by whoever called, and not played by them.
+ */
+push: boolean, vhost: string, app: string, name: string, };
 
 export type CallPhase = "calling" | "ringing_out" | "ringing_in" | "connecting" | "connected" | "reconnecting";
 
@@ -119,6 +147,10 @@ export type PathView = "direct" | "relay" | "unknown";
 
 export type EndedView = { peer: PersonView, video: boolean, outgoing: boolean, 
 /**
+ * What the call was for; `None` = to talk.
+ */
+stream: StreamView | null, 
+/**
  * `None` = it was never answered.
  */
 duration_s: number | null, cause: string, 
@@ -127,7 +159,11 @@ duration_s: number | null, cause: string,
  */
 retry_after_s: number | null, detail: string, };
 
-export type RecentView = { peer: PersonView, outgoing: boolean, video: boolean, cause: string, duration_s: number | null, 
+export type RecentView = { peer: PersonView, outgoing: boolean, video: boolean, 
+/**
+ * What the call was for; `None` = to talk.
+ */
+stream: StreamView | null, cause: string, duration_s: number | null, 
 /**
  * Unix milliseconds.
  */
@@ -139,7 +175,57 @@ export type NoticeView = {
  */
 id: number, code: string, detail: string, };
 
-export type StoredVoice = { echo_cancellation: boolean, noise_suppression: StoredSuppression, auto_gain_control: boolean, };
+export type StoredVoice = { echo_cancellation: boolean, noise_suppression: StoredSuppression, auto_gain_control: boolean, high_pass: boolean, };
+
+export type SoundView = { 
+/**
+ * As they were when the settings were opened.
+ */
+microphones: Array<DeviceView>, speakers: Array<DeviceView>, 
+/**
+ * What is chosen, as a device spec.
+ */
+microphone: string, speaker: string, 
+/**
+ * `None` = on the speaker.
+ */
+ring: string | null, 
+/**
+ * Percent.
+ */
+ring_volume: number, 
+/**
+ * `None` = the microphone is closed.
+ */
+meter: MeterView | null, };
+
+export type DeviceView = { spec: string, name: string, 
+/**
+ * What the system uses.
+ */
+is_default: boolean, };
+
+export type MeterView = { 
+/**
+ * dBFS from -60 to 0; `None` before it runs.
+ */
+db: number | null, 
+/**
+ * The code of what keeps it from being heard.
+ */
+problem: string | null, };
+
+export type SoundUse = "microphone" | "speaker" | "ring";
+
+export type InvitationView = { server: string, host: string, room: string, 
+/**
+ * The way to the server is encrypted.
+ */
+encrypted: boolean, 
+/**
+ * What makes it none; all else is empty then.
+ */
+problem: ProblemView | null, };
 
 export type StoredSuppression = "off" | "normal" | "strong";
 

@@ -1,7 +1,7 @@
 // A shell without a shell: shows one view model, answers every command by changing it the way the real one would, and
 // writes down what it was asked. Not part of the shipped page.
-import type { Backend } from "../backend";
-import type { StoredVoice, ViewModel } from "../generated/bindings";
+import type { Backend, TypedStream } from "../backend";
+import type { SoundUse, StoredVoice, ViewModel } from "../generated/bindings";
 import type { FeedSocket } from "../video/feed";
 import { FakePictures } from "./fake_pictures";
 
@@ -36,6 +36,10 @@ export class FakeBackend implements Backend {
     return this.take(`place_call ${to} ${video ? "video" : "audio"}`);
   }
 
+  placeStreamCall(to: string, push: boolean, stream: TypedStream): Promise<void> {
+    return this.take(`place_stream_call ${to} ${push ? "push" : "play"} ${stream.vhost}/${stream.app}/${stream.name}`);
+  }
+
   accept(video: boolean): Promise<void> {
     return this.take(`accept ${video ? "video" : "audio"}`);
   }
@@ -57,8 +61,30 @@ export class FakeBackend implements Backend {
   }
 
   setVoice(voice: StoredVoice): Promise<void> {
-    const words = [voice.noise_suppression, voice.echo_cancellation, voice.auto_gain_control];
+    const words = [voice.noise_suppression, voice.echo_cancellation, voice.auto_gain_control, voice.high_pass];
     return this.take(`set_voice ${words.join(" ")}`, { voice });
+  }
+
+  sendDigits(digits: string): Promise<void> {
+    return this.take(`send_digits ${digits}`);
+  }
+
+  showSound(shown: boolean): Promise<void> {
+    const open = shown && this.view.call === null;
+    const meter = open ? (this.view.sound.meter ?? { db: -21, problem: null }) : null;
+    return this.take(`show_sound ${shown}`, { sound: { ...this.view.sound, meter } });
+  }
+
+  setSoundDevice(used: SoundUse, spec: string | null): Promise<void> {
+    return this.take(`set_sound_device ${used} ${spec}`, { sound: { ...this.view.sound, [used]: spec } });
+  }
+
+  setRingVolume(percent: number): Promise<void> {
+    return this.take(`set_ring_volume ${percent}`, { sound: { ...this.view.sound, ring_volume: percent } });
+  }
+
+  testSound(used: SoundUse): Promise<void> {
+    return this.take(`test_sound ${used}`);
   }
 
   setVoiceLoss(percent: number): Promise<void> {
@@ -92,6 +118,18 @@ export class FakeBackend implements Backend {
 
   useEmbedded(): Promise<void> {
     return this.take("use_embedded");
+  }
+
+  openInvitation(link: string): Promise<void> {
+    return this.take(`open_invitation ${link}`);
+  }
+
+  acceptInvitation(video: boolean): Promise<void> {
+    return this.take(`accept_invitation ${video ? "video" : "audio"}`, { invitation: null });
+  }
+
+  dismissInvitation(): Promise<void> {
+    return this.take("dismiss_invitation", { invitation: null });
   }
 
   retryNow(): Promise<void> {

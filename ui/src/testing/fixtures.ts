@@ -1,7 +1,7 @@
 // One view model for every screen, by name. Times are relative to `now`, so that a picture of a screen is always young.
-import type { CallView, EndedView, PersonView, RecentView, ServerView, ViewModel } from "../generated/bindings";
+import type { CallView, EndedView, InvitationView, PersonView, RecentView, ServerView, StreamView, ViewModel } from "../generated/bindings";
 
-type Names = { maya: string; chen: string; aiko: string; tomas: string; priya: string; joe: string; mara: string; martin: string };
+type Names = { maya: string; chen: string; aiko: string; tomas: string; priya: string; joe: string; mara: string; martin: string; builtIn: string };
 
 const LATIN: Names = {
   maya: "Maya Lindqvist",
@@ -12,8 +12,9 @@ const LATIN: Names = {
   joe: "Grandpa Joe",
   mara: "Mara Okafor",
   martin: "Martin Haas",
+  builtIn: "Built-in audio",
 };
-const CHINESE: Names = { maya: "林雅", chen: "陈伟", aiko: "森爱子", tomas: "罗明", priya: "倪丽雅", joe: "外公", mara: "马岚", martin: "马丁" };
+const CHINESE: Names = { maya: "林雅", chen: "陈伟", aiko: "森爱子", tomas: "罗明", priya: "倪丽雅", joe: "外公", mara: "马岚", martin: "马丁", builtIn: "内置音频" };
 
 function person(id: string, name: string, presence: PersonView["presence"] = "ready", echo = false): PersonView {
   return { id, name, presence, echo, contact: !echo };
@@ -32,6 +33,15 @@ const READY: ServerView = {
   retry_in_s: null,
   basic_mode: false,
   rooms: false,
+  invitation: null,
+};
+
+const INVITATION: InvitationView = {
+  server: "wss://media.harbor.example/signaling",
+  host: "media.harbor.example",
+  room: "quiet-cabin-7f3a",
+  encrypted: true,
+  problem: null,
 };
 
 function trouble(code: string, detail: string, change: Partial<ServerView> = {}): ServerView {
@@ -61,7 +71,23 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     ended: null,
     recent: recentCalls(names, now),
     notices: [],
-    voice: { echo_cancellation: true, noise_suppression: "normal", auto_gain_control: true },
+    voice: { echo_cancellation: true, noise_suppression: "normal", auto_gain_control: true, high_pass: true },
+    sound: {
+      microphones: [
+        { spec: "mic:built-in", name: names.builtIn, is_default: true },
+        { spec: "mic:jabra", name: "Jabra Link 380", is_default: false },
+      ],
+      speakers: [
+        { spec: "speaker:built-in", name: names.builtIn, is_default: true },
+        { spec: "speaker:jabra", name: "Jabra Link 380", is_default: false },
+      ],
+      microphone: "default",
+      speaker: "speaker:jabra",
+      ring: "speaker:built-in",
+      ring_volume: 70,
+      meter: null,
+    },
+    invitation: null,
   };
   const signedOut: ViewModel = {
     ...people,
@@ -81,6 +107,8 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     peer: maya,
     outgoing: true,
     video: true,
+    way: "both",
+    stream: null,
     state: "ringing_out",
     began_at_ms: now - 8000,
     connected_at_ms: null,
@@ -96,6 +124,7 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     verdict: { level: "unknown", side: "none", cause: "measuring", loss_percent: null },
     path: "unknown",
     check_code: null,
+    takes_digits: false,
     voice_loss: 0,
     level_in: 0,
     level_out: 0,
@@ -112,6 +141,7 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     telltale: { you: "ok", line: "ok", them: "ok" },
     verdict: { level: "good", side: "none", cause: "fine", loss_percent: 0 },
     path: "direct",
+    takes_digits: true,
     check_code: "47110 08154 90210 31337 00042 86420",
     level_in: 0.6,
     level_out: 0.1,
@@ -120,6 +150,7 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     peer: tomas,
     video: true,
     outgoing: true,
+    stream: null,
     duration_s: 412,
     cause: "connection_lost",
     retry_after_s: null,
@@ -129,6 +160,36 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     ...people,
     ...more,
     call: { ...talk, ...change },
+  });
+  const rooms: ViewModel = {
+    ...people,
+    server: {
+      ...READY,
+      url: "wss://media.harbor.example/signaling",
+      rooms: true,
+      invitation: "ahoy:room?server=wss%3A%2F%2Fmedia.harbor.example%2Fsignaling&room=bridge",
+    },
+    me: person("bridge", "bridge"),
+    people: [room("engine-room"), room("galley"), room("harbor-cam", "in_call")],
+    recent: [],
+  };
+  const camera = room("harbor-cam", "in_call");
+  const played: StreamView = { push: false, vhost: "__defaultVhost__", app: "live", name: "harbor" };
+  const play = (change: Partial<CallView> = {}, more: Partial<ViewModel> = {}): ViewModel => ({
+    ...rooms,
+    ...more,
+    call: {
+      ...talk,
+      peer: camera,
+      way: "receive",
+      stream: played,
+      camera_on: false,
+      camera: "off",
+      sees: "not_sending",
+      hears: "unknown",
+      takes_digits: false,
+      ...change,
+    },
   });
   const unseen: Partial<ViewModel> = { me: null, people: [], recent: [] };
   const all: Record<string, () => ViewModel> = {
@@ -173,13 +234,8 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
       ...unseen,
       server: trouble("port_taken", "bind 127.0.0.1:7480: address in use", { embedded: true }),
     }),
-    rooms: () => ({
-      ...people,
-      server: { ...READY, url: "wss://media.harbor.example/signaling", rooms: true },
-      me: person("bridge", "bridge"),
-      people: [room("engine-room"), room("galley"), room("harbor-cam", "in_call")],
-      recent: [],
-    }),
+    rooms: () => rooms,
+    rooms_stream: () => rooms,
     error_room: () => ({
       ...signedOut,
       server: trouble("room_taken", "somebody else has this room", {
@@ -187,6 +243,21 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
         state: "signed_out",
         rooms: true,
       }),
+    }),
+    invitation: () => ({ ...empty, invitation: INVITATION }),
+    invitation_plain: () => ({
+      ...people,
+      invitation: { ...INVITATION, server: "ws://10.0.0.7:3000/signaling", host: "10.0.0.7:3000", encrypted: false },
+    }),
+    invitation_unreadable: () => ({
+      ...empty,
+      invitation: {
+        server: "",
+        host: "",
+        room: "",
+        encrypted: false,
+        problem: { code: "invitation_server", detail: "the server of an invitation is ws(s)://HOST/…/signaling and nothing more" },
+      },
     }),
     error_replaced: () => ({ ...people, server: trouble("replaced", "", { state: "signed_out" }) }),
     outgoing: () => ({ ...people, call: ring }),
@@ -201,6 +272,22 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     call_echo_audio: () =>
       inCall({ peer: echo, video: false, camera_on: false, camera: "off", voice_loss: 0, check_code: null }),
     people_preferences: () => people,
+    settings: () => people,
+    settings_silent: () => ({
+      ...people,
+      sound: {
+        ...people.sound,
+        microphone: "mic:usb-gone",
+        ring: null,
+        meter: { db: null, problem: "no_microphone" },
+      },
+    }),
+    call_devices: () => inCall({}),
+    call_keypad: () => inCall({}),
+    call_keypad_audio: () =>
+      inCall({ video: false, camera_on: false, camera: "off", remote_video: null, sees: "not_sending" }),
+    call_no_keypad: () => inCall({ takes_digits: false }),
+    call_devices_audio: () => inCall({ video: false, camera_on: false, camera: "off", remote_video: null, sees: "not_sending" }),
     call_check: () => inCall({}),
     call_talking_muted: () =>
       inCall({ muted: true }, { notices: [{ id: 1, code: "talking_muted", detail: "" }] }),
@@ -239,6 +326,15 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
           notices: [{ id: 1, code: "signaling_lost", detail: "connection reset" }],
         },
       ),
+    stream_play: () => play(),
+    stream_silent: () =>
+      play({ remote_video: false }, { notices: [{ id: 1, code: "stream_silent", detail: "nothing of the stream has arrived" }] }),
+    stream_push: () =>
+      play({ way: "send", stream: { ...played, push: true }, camera_on: true, camera: "ok", remote_video: null, sees: "yes", hears: "yes" }),
+    ended_stream: () => ({
+      ...rooms,
+      ended: { ...ended, peer: camera, stream: played, cause: "stream_not_found", duration_s: null, detail: "" },
+    }),
     call_connecting: () => ({ ...people, call: { ...ring, outgoing: false, state: "connecting" } }),
     call_audio: () => inCall({ video: false, camera_on: false, camera: "off", remote_video: null, sees: "not_sending" }),
     ended: () => ({ ...people, ended }),
@@ -274,6 +370,9 @@ export const FIXTURES = [
   "error_replaced",
   "rooms",
   "error_room",
+  "invitation",
+  "invitation_plain",
+  "invitation_unreadable",
   "outgoing",
   "calling_audio",
   "incoming",
@@ -282,10 +381,15 @@ export const FIXTURES = [
   "call_weak",
   "call_muted",
   "call_no_picture",
+  "call_no_keypad",
   "call_no_devices",
   "call_reconnecting",
   "call_server_away",
   "call_connecting",
+  "stream_play",
+  "stream_silent",
+  "stream_push",
+  "ended_stream",
   "call_audio",
   "ended",
   "ended_busy",
@@ -304,7 +408,7 @@ function recentCalls(names: Names, now: number): RecentView[] {
     video: boolean,
     duration_s: number | null,
     at_ms: number,
-  ): RecentView => ({ peer: person(id, name), outgoing, video, cause, duration_s, at_ms });
+  ): RecentView => ({ peer: person(id, name), outgoing, video, stream: null, cause, duration_s, at_ms });
   return [
     call("3", names.chen, "missed", false, true, null, at(0, 14, 2)),
     call("2", names.maya, "hung_up_by_us", true, true, 1450, at(0, 11, 30)),

@@ -100,11 +100,21 @@ export type VerdictCause = (typeof VERDICT_CAUSES)[number];
 export const REFUSAL_CODES = [
   "already_in_call",
   "no_call",
+  "digits_not_taken",
+  "too_many_digits",
   "wrong_state",
   "self_call",
   "not_signed_in",
   "stopped",
   "user_not_found",
+  "invitation_unreadable",
+  "invitation_incomplete",
+  "invitation_server",
+  "invitation_room",
+  "invitation_gone",
+  "stream_incomplete",
+  "stream_unusable",
+  "device_unknown",
   "address_wrong",
 ] as const;
 export type RefusalCode = (typeof REFUSAL_CODES)[number];

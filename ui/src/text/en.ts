@@ -35,9 +35,63 @@ export type Texts = {
     string
   > & { connecting: (host: string) => string };
   voice: Record<
-    "title" | "noise" | "off" | "normal" | "strong" | "echo" | "gain" | "gainHint",
+    "title" | "noise" | "off" | "normal" | "strong" | "echo" | "gain" | "gainHint" | "highPass" | "highPassHint",
     string
   >;
+  sound: Record<
+    | "open"
+    | "title"
+    | "microphone"
+    | "speaker"
+    | "ringOn"
+    | "ringVolume"
+    | "ringHint"
+    | "asSpeaker"
+    | "level"
+    | "test"
+    | "testSpeaker"
+    | "ring"
+    | "testRing",
+    string
+  > & {
+    asSystem: (name: string | null) => string;
+    missing: (name: string) => string;
+  };
+  invitation: Record<
+    | "question"
+    | "room"
+    | "server"
+    | "encrypted"
+    | "notEncrypted"
+    | "nothingYet"
+    | "call"
+    | "videoCall"
+    | "cancel"
+    | "unreadable"
+    | "paste"
+    | "open"
+    | "openTyped"
+    | "copy"
+    | "copied"
+    | "notCopied",
+    string
+  > & { leaves: (server: string) => string };
+  stream: Record<
+    | "open"
+    | "title"
+    | "hint"
+    | "room"
+    | "app"
+    | "name"
+    | "vhost"
+    | "vhostHint"
+    | "play"
+    | "push"
+    | "pushHint"
+    | "noPicture"
+    | "stop",
+    string
+  > & { playing: (room: string) => string; pushing: (room: string) => string; named: (name: string) => string };
   people: Record<
     | "people"
     | "recent"
@@ -109,6 +163,10 @@ export type Texts = {
     | "camera"
     | "stopCamera"
     | "startCamera"
+    | "devices"
+    | "keypad"
+    | "noKeypad"
+    | "keysPressed"
     | "hangUp"
     | "endCall"
     | "audioCall"
@@ -153,6 +211,7 @@ export type Texts = {
     theyMuted: (name: string) => string;
     theirCameraOff: (name: string) => string;
     pictureOf: (name: string) => string;
+    key: (digit: string) => string;
     seconds: (count: number) => string;
   };
   telltale: Record<"you" | "line" | "them", Record<"ok" | "weak" | "bad" | "unknown", string>>;
@@ -220,6 +279,62 @@ export const en: Texts = {
     echo: "Cancel echo",
     gain: "Even out my level",
     gainHint: "The slider of the system is never touched.",
+    highPass: "Cut low rumble",
+    highPassHint: "Takes away what is below every voice: steps, wind, fans.",
+  },
+  sound: {
+    open: "Sound and voice…",
+    title: "Sound and voice",
+    microphone: "Microphone",
+    speaker: "Speaker",
+    ringOn: "Ring on",
+    ringVolume: "Volume",
+    ringHint: "Only incoming calls ring there. Everything else is heard on the speaker.",
+    asSpeaker: "Same as the speaker",
+    level: "Input level",
+    test: "Test",
+    testSpeaker: "Play a test sound on the speaker",
+    ring: "Ring",
+    testRing: "Ring once to try it",
+    asSystem: (name) => (name === null ? "Same as system" : `Same as system · ${name}`),
+    missing: (name) => `${name} · not found`,
+  },
+  invitation: {
+    question: "Follow this invitation?",
+    room: "Room",
+    server: "Server",
+    encrypted: "The way to this server is encrypted.",
+    notEncrypted: "The way to this server is not encrypted: others in the network can read whom you call.",
+    nothingYet: "Nothing connects and nobody rings before you choose.",
+    call: "Call",
+    videoCall: "Video call",
+    cancel: "Cancel",
+    unreadable: "This invitation cannot be followed",
+    paste: "Paste an invitation",
+    open: "Open",
+    openTyped: "Open this invitation",
+    copy: "Copy invitation",
+    copied: "Copied",
+    notCopied: "Could not be copied",
+    leaves: (server) => `To call there you sign out here: ${server}.`,
+  },
+  stream: {
+    open: "Stream…",
+    title: "A stream of a media server",
+    hint: "The room is that of the media server. Playing turns no camera and no microphone on.",
+    room: "Room",
+    app: "Application",
+    name: "Stream",
+    vhost: "Virtual host",
+    vhostHint: "Usually left empty",
+    play: "Play",
+    push: "Push",
+    pushHint: "Sends your camera and microphone under this name",
+    noPicture: "The stream brings no picture",
+    stop: "Stop",
+    playing: (room) => `Playing from ${room}`,
+    pushing: (room) => `Sending to ${room}`,
+    named: (name) => `Stream ${name}`,
   },
   people: {
     people: "People",
@@ -291,6 +406,10 @@ export const en: Texts = {
     camera: "Camera",
     stopCamera: "Stop camera",
     startCamera: "Start camera",
+    devices: "Devices",
+    keypad: "Keypad",
+    noKeypad: "The other side takes no keys of a telephone.",
+    keysPressed: "Keys pressed",
     hangUp: "Hang up",
     endCall: "End call",
     audioCall: "Audio call",
@@ -333,6 +452,7 @@ export const en: Texts = {
     theyMuted: (name) => `${name} is muted`,
     theirCameraOff: (name) => `${name} shows no picture`,
     pictureOf: (name) => `Picture of ${name}`,
+    key: (digit) => ({ "*": "Star", "#": "Hash" })[digit] ?? `Key ${digit}`,
     seconds: (count) => `${count}${THIN}s`,
   },
   telltale: {
@@ -543,11 +663,21 @@ export const en: Texts = {
   refusal: {
     already_in_call: "You are in a call already.",
     no_call: "That call has ended.",
+    digits_not_taken: "The other side takes no keys of a telephone.",
+    too_many_digits: "Too many keys at once. Wait until they are sent.",
     wrong_state: "That is not possible right now.",
     self_call: "That is your own id.",
     not_signed_in: "You are not signed in. Wait for the server.",
     stopped: "Ahoy is closing.",
     user_not_found: "There is nobody with this id.",
+    invitation_unreadable: "This is no invitation. One begins with ahoy:room?",
+    invitation_incomplete: "This invitation does not say one server and one room.",
+    invitation_server: "This invitation leads to no server of rooms.",
+    invitation_room: "The room of this invitation has a name that no room can have.",
+    stream_incomplete: "A name of the stream is missing.",
+    stream_unusable: "A stream cannot have such a name.",
+    invitation_gone: "There is no invitation any more.",
+    device_unknown: "There is no such device.",
     address_wrong: "This is no server address. It begins with ws:// or wss://.",
   },
   span: (hours, minutes, seconds) => {

@@ -301,6 +301,10 @@ impl Actor {
             Command::SendDigits(digits) => self.send_digits(&digits),
             Command::RestartIce => self.restart_ice(),
             Command::SetDevice(kind, spec) => self.set_device(kind, spec),
+            Command::SetRing(ring) => {
+                self.settings.devices.ring = Some(ring);
+                Ok(())
+            }
             Command::Silence => self
                 .live
                 .as_mut()

@@ -442,6 +442,7 @@ impl Actor {
             peer: seen.peer,
             outgoing: seen.outgoing,
             video: seen.video,
+            stream: seen.stream,
             retry_after: self
                 .retry_after
                 .take()

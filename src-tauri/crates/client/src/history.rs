@@ -43,6 +43,7 @@ fn recent_of(record: &CallRecord, me: UserId, started: SystemTime) -> Option<Rec
             peer_name: None,
             outgoing,
             video: record.video,
+            stream: None,
             retry_after: None,
             end: CallEnd {
                 cause,

@@ -13,6 +13,7 @@
 //! | `media_session` | the devices and the four pipelines, opened and closed on blocking threads |
 //! | `in_band` | the words of a call's end over its own connection |
 //! | `ice_servers` | the relays that the server offers, on a task of its own |
+//! | `ringer`, `microphone_meter` | a thread that plays a sound, a thread that listens to how loud a microphone is |
 //! | `network` | changes of the system's network |
 //! | `ladder`, `quality`, `verdict`, `measure`, `people`, `history`, `problem`, `recovery`, `streams` | pure decisions |
 
@@ -32,6 +33,7 @@ mod live;
 mod measure;
 mod media_control;
 mod media_session;
+mod microphone_meter;
 mod network;
 mod peer_task;
 mod people;
@@ -51,10 +53,14 @@ pub mod verdict;
 mod view;
 
 pub use ahoy_media::video::send::stats::QualityLimitationReason;
+pub use ahoy_peer::{BadDigits, Digits};
 pub use ahoy_signaling::zlm::own::Room;
 pub use client::{Client, ClientHandle};
 pub use ladder::PictureStep;
-pub use settings::{Credentials, DeviceChoice, Limits, Settings};
+pub use media_session::notice_code;
+pub use microphone_meter::{MicrophoneMeter, MicrophoneReading};
+pub use ringer::{Playing, Ringer};
+pub use settings::{Credentials, DeviceChoice, Limits, RingChoice, Settings};
 pub use snapshot::{
     CameraState, ClientEvent, Command, CommandRefused, EndedCall, Found, LiveCall, MediaMoment,
     MicrophoneState, Notice, PathKind, Person, Phase, Presence, Problem, Receipt, RecentCall, RecentSource,

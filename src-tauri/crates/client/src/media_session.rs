@@ -595,7 +595,7 @@ impl MediaSession {
 }
 
 /// The stable code under which a window explains a device error.
-pub(crate) fn notice_code(error: &DeviceError) -> &'static str {
+pub fn notice_code(error: &DeviceError) -> &'static str {
     match error {
         DeviceError::NotFound { kind, .. } => {
             by_kind(*kind, ["no_microphone", "no_speaker", "no_camera", "no_screen"])

@@ -3,7 +3,7 @@
 //! A thread `ringer` owns the speaker for as long as there is something to hear and stops within a tick of being told.
 
 use ahoy_media::audio::resample::ToDevice;
-use ahoy_media::device::{DeviceError, DeviceKind, Devices};
+use ahoy_media::device::{AudioSink, DeviceError, DeviceKind, Devices};
 use ahoy_media::sounds::{Repeats, Sound};
 use ahoy_media::spec::DeviceSpec;
 use ahoy_media::units::SampleRate;
@@ -17,24 +17,46 @@ const TICK: Duration = Duration::from_millis(20);
 /// Kept in the speaker's queue; with the tick it is how late a sound stops (promised: 100 ms).
 const AHEAD: Duration = Duration::from_millis(60);
 
+/// What is heard, where, and how loudly.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Playing {
+    pub sound: Sound,
+    pub device: DeviceSpec,
+    /// Amplitude 0..1 of the sound as it was made.
+    pub volume: f32,
+}
+
 /// One thread that plays; dropping it stops the sound.
-pub(crate) struct Ringer {
+pub struct Ringer {
     _stop: Sender<()>,
 }
 
 impl Ringer {
-    /// Plays a sound as often as it is meant to be.
-    pub(crate) fn start(devices: Arc<dyn Devices>, spec: DeviceSpec, sound: Sound) -> Self {
+    /// Plays a sound as often as it is meant to be. `opened` is told on the thread whether there is a speaker.
+    pub fn start(
+        devices: Arc<dyn Devices>,
+        playing: Playing,
+        opened: impl FnOnce(Result<(), DeviceError>) + Send + 'static,
+    ) -> Self {
         let (stop_tx, stop_rx) = channel();
-        spawn(move || play(&*devices, &spec, sound, &stop_rx));
+        spawn(move || match open(&*devices, &playing) {
+            Ok(speaker) => {
+                opened(Ok(()));
+                play(speaker, &playing, &stop_rx)
+            }
+            Err(error) => {
+                opened(Err(error.clone()));
+                Err(error)
+            }
+        });
         Self { _stop: stop_tx }
     }
 
     /// Plays a sound to its end, with nobody to stop it.
-    pub(crate) fn play_out(devices: Arc<dyn Devices>, spec: DeviceSpec, sound: Sound) {
+    pub(crate) fn play_out(devices: Arc<dyn Devices>, playing: Playing) {
         spawn(move || {
             let (_stop_tx, stop_rx) = channel();
-            play(&*devices, &spec, sound, &stop_rx)
+            play(open(&*devices, &playing)?, &playing, &stop_rx)
         });
     }
 }
@@ -52,13 +74,19 @@ fn spawn(play: impl FnOnce() -> Result<(), DeviceError> + Send + 'static) {
     }
 }
 
-fn play(
-    devices: &dyn Devices,
-    spec: &DeviceSpec,
-    sound: Sound,
-    stop: &Receiver<()>,
-) -> Result<(), DeviceError> {
-    let mut speaker = devices.speaker(spec)?;
+/// Nobody misses a call because a speaker was unplugged: the ring goes to what the system uses.
+fn open(devices: &dyn Devices, playing: &Playing) -> Result<Box<dyn AudioSink>, DeviceError> {
+    match devices.speaker(&playing.device) {
+        Err(error) if playing.sound == Sound::Ring && playing.device != DeviceSpec::Default => {
+            tracing::info!(%error, "the system's speaker rings in place of the chosen one");
+            devices.speaker(&DeviceSpec::Default)
+        }
+        opened => opened,
+    }
+}
+
+fn play(mut speaker: Box<dyn AudioSink>, playing: &Playing, stop: &Receiver<()>) -> Result<(), DeviceError> {
+    let sound = playing.sound;
     let format = speaker.format();
     let unusable = |why: String| DeviceError::Unusable {
         kind: DeviceKind::Speaker,
@@ -78,7 +106,11 @@ fn play(
         if over {
             break;
         }
-        for part in sound.samples(round).chunks(chunk) {
+        let mut samples = sound.samples(round);
+        for sample in &mut samples {
+            *sample *= playing.volume;
+        }
+        for part in samples.chunks(chunk) {
             while speaker.queued(Instant::now())? > ahead {
                 if told_to_stop(stop) {
                     return Ok(());
@@ -102,7 +134,7 @@ fn told_to_stop(stop: &Receiver<()>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ahoy_media::device::{AudioFormat, AudioSink, AudioSource, VideoRequest, VideoSink, VideoSource};
+    use ahoy_media::device::{AudioFormat, AudioSource, VideoRequest, VideoSink, VideoSource};
     use std::sync::mpsc::Receiver;
     use std::sync::{Mutex, PoisonError};
 
@@ -166,7 +198,10 @@ mod tests {
             none(DeviceKind::Microphone)
         }
 
-        fn speaker(&self, _: &DeviceSpec) -> Result<Box<dyn AudioSink>, DeviceError> {
+        fn speaker(&self, spec: &DeviceSpec) -> Result<Box<dyn AudioSink>, DeviceError> {
+            if *spec != DeviceSpec::Default {
+                return none(DeviceKind::Speaker);
+            }
             let speaker = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
             match speaker {
                 Some(speaker) => Ok(Box::new(speaker)),
@@ -183,10 +218,67 @@ mod tests {
         }
     }
 
+    fn at_full(sound: Sound) -> Playing {
+        Playing {
+            sound,
+            device: DeviceSpec::Default,
+            volume: 1.0,
+        }
+    }
+
+    fn loudest(heard: &Receiver<Vec<f32>>) -> f32 {
+        let mut loudest = 0.0_f32;
+        while let Ok(part) = heard.recv_timeout(LIMIT) {
+            loudest = part
+                .iter()
+                .fold(loudest, |loudest, sample| loudest.max(sample.abs()));
+        }
+        loudest
+    }
+
+    #[test]
+    fn the_volume_is_that_of_the_choice() {
+        let mut peaks = [1.0, 0.25].map(|volume| {
+            let (devices, heard) = OneSpeaker::new();
+            let playing = Playing {
+                volume,
+                ..at_full(Sound::End)
+            };
+            Ringer::play_out(devices, playing);
+            loudest(&heard)
+        });
+        peaks[1] *= 4.0;
+        assert!((peaks[0] - peaks[1]).abs() < 1e-4, "{peaks:?}");
+    }
+
+    #[test]
+    fn a_call_rings_on_the_systems_speaker_when_the_chosen_one_is_away_and_a_test_says_so() {
+        let away = DeviceSpec::Speaker("away".into());
+        let on = |sound| {
+            let (devices, heard) = OneSpeaker::new();
+            let (told, opened) = channel();
+            let playing = Playing {
+                device: away.clone(),
+                ..at_full(sound)
+            };
+            let ringer = Ringer::start(devices, playing, move |result| {
+                told.send(result).expect("the test waits for it");
+            });
+            let opened = opened.recv_timeout(LIMIT).expect("it is told");
+            if opened.is_ok() {
+                heard.recv_timeout(LIMIT).expect("the ring is heard");
+            }
+            drop(ringer);
+            opened.is_ok()
+        };
+        assert!(on(Sound::Ring));
+        assert!(!on(Sound::RingTest));
+    }
+
     #[test]
     fn a_ring_is_heard_until_it_is_dropped_and_the_speaker_is_free_soon_after() {
         let (devices, heard) = OneSpeaker::new();
-        let ringer = Ringer::start(devices, DeviceSpec::Default, Sound::Ring);
+        let ringer = Ringer::start(devices, at_full(Sound::Ring), |_| {});
         let mut loudest = 0.0_f32;
         while loudest < 0.05 {
             let samples = heard.recv_timeout(LIMIT).expect("the ring is heard");
@@ -207,7 +299,7 @@ mod tests {
     #[test]
     fn a_short_sound_is_played_to_its_end() {
         let (devices, heard) = OneSpeaker::new();
-        Ringer::play_out(devices, DeviceSpec::Default, Sound::End);
+        Ringer::play_out(devices, at_full(Sound::End));
         let mut samples = 0;
         while let Ok(part) = heard.recv_timeout(LIMIT) {
             samples += part.len();

@@ -42,10 +42,18 @@ pub struct DeviceChoice {
     pub speaker: DeviceSpec,
     pub camera: DeviceSpec,
     pub screen: DeviceSpec,
-    /// Where ringing is heard; `None` = nowhere.
-    pub ring: Option<DeviceSpec>,
+    /// What an incoming call is heard on; `None` = nothing is heard, nor any other sign of a call.
+    pub ring: Option<RingChoice>,
     /// A missing microphone becomes silence and a missing camera the test picture, with a notice, instead of a failure.
     pub fall_back: bool,
+}
+
+/// Where and how loudly an incoming call rings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RingChoice {
+    pub device: DeviceSpec,
+    /// Amplitude 0..1 of the ring as it was made.
+    pub volume: f32,
 }
 
 /// What this side wishes to receive, and never exceeds in sending.

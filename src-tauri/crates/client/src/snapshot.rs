@@ -1,6 +1,7 @@
 //! What a client shows and says, and what it is told.
 
 use crate::ladder::PictureStep;
+use crate::settings::RingChoice;
 use crate::stats::CallStats;
 use crate::verdict::{Telltale, Verdict};
 use ahoy_call::{CallEnd, CallId, CallState, Direction, LinkQuality, Party, StreamCall, UserId};
@@ -40,6 +41,8 @@ pub enum Command {
     RestartIce,
     /// Uses another microphone, speaker, camera or screen from now on.
     SetDevice(DeviceKind, DeviceSpec),
+    /// Rings on another device, or with another volume, from the next call on.
+    SetRing(RingChoice),
     /// Stops the ringing sound, not the call.
     Silence,
     /// Connects now instead of after the wait.
@@ -222,6 +225,8 @@ pub struct LiveCall {
     /// Six groups of five digits, the same on both sides unless somebody stands between them (IM-Suite §14); `None`
     /// before the connection.
     pub check_code: Option<String>,
+    /// The other side takes keys of a telephone.
+    pub takes_digits: bool,
     /// Percent of the own voice packets that are lost on purpose.
     pub voice_loss: u8,
     /// 0..1, what the other side sends.
@@ -270,6 +275,8 @@ pub struct EndedCall {
     pub peer_name: Option<String>,
     pub outgoing: bool,
     pub video: bool,
+    /// What a call to a room was for; `None` = to talk.
+    pub stream: Option<StreamCall>,
     pub end: CallEnd,
     /// When the server allows the next call, if it refused this one for their number.
     pub retry_after: Option<Duration>,

@@ -67,6 +67,7 @@ impl Actor {
             verdict: live.verdict.clone(),
             path: path(live),
             check_code: live.check_code.clone(),
+            takes_digits: call.way.sends() && live.peer.as_ref().is_some_and(|peer| peer.takes_digits()),
             voice_loss: live.voice_loss,
             level_in,
             level_out,

@@ -124,6 +124,19 @@ async fn call_echo(
         )
     })
     .await;
+    let mut snapshots = client.snapshots();
+    let taken = snapshots.wait_for(|snapshot| snapshot.call.as_ref().is_some_and(|call| call.takes_digits));
+    drop(
+        tokio::time::timeout(LIMIT, taken)
+            .await
+            .expect("Echo takes digits")
+            .expect("the client runs"),
+    );
+    let digits = "5#".parse().expect("these are keys");
+    client
+        .command(Command::SendDigits(digits))
+        .await
+        .expect("accepted");
     let own_tone = |devices: &SyntheticDevices| {
         let heard = devices.audio_probe().and_then(|probe| probe.interval().frequency);
         heard.is_some_and(|hz| hz.abs_diff(TONE_HZ) < 5)

@@ -10,5 +10,5 @@ mod list;
 mod system;
 mod thread;
 
-pub use list::{DeviceDescription, list};
+pub use list::{DeviceDescription, list, list_sound};
 pub use system::SystemDevices;

@@ -24,14 +24,18 @@ pub struct DeviceDescription {
 
 /// Lists microphones, speakers and cameras; empty when there are none. A driver that hangs costs its own kind only.
 pub fn list() -> Vec<DeviceDescription> {
-    let sound = within_limit("list-sound", || {
+    let cameras = within_limit("list-cameras", list_cameras);
+    list_sound().into_iter().chain(cameras).collect()
+}
+
+/// Lists microphones and speakers, and asks no camera. Blocks, at most five seconds.
+pub fn list_sound() -> Vec<DeviceDescription> {
+    within_limit("list-sound", || {
         let host = SoundHost::new();
         let mut devices = sound_devices(&host, Direction::Input);
         devices.extend(sound_devices(&host, Direction::Output));
         devices
-    });
-    let cameras = within_limit("list-cameras", list_cameras);
-    sound.into_iter().chain(cameras).collect()
+    })
 }
 
 fn within_limit(

@@ -26,6 +26,10 @@ pub enum Sound {
     Reconnecting,
     /// The connection is back.
     Back,
+    /// Three notes to find out whether a speaker works.
+    SpeakerTest,
+    /// One round of the ring at its loudest.
+    RingTest,
 }
 
 /// How often the cycle of a sound is played.
@@ -83,6 +87,12 @@ impl Sound {
                 rest(&mut cycle, 2920);
             }
             Sound::Back => notes(&mut cycle, &[E4, G4], 80),
+            Sound::SpeakerTest => notes(&mut cycle, &[G4, C5, G4], 240),
+            Sound::RingTest => {
+                hail(&mut cycle);
+                rest(&mut cycle, 200);
+                hail(&mut cycle);
+            }
         }
         set_peak(&mut cycle, from_dbfs(self.level(round)));
         cycle
@@ -99,7 +109,9 @@ impl Sound {
             | Sound::Declined
             | Sound::End
             | Sound::Lost
-            | Sound::Back => Repeats::Times(1),
+            | Sound::Back
+            | Sound::SpeakerTest
+            | Sound::RingTest => Repeats::Times(1),
         }
     }
 
@@ -111,6 +123,9 @@ impl Sound {
                 1 => -14.0,
                 _ => -8.0,
             },
+            Sound::RingTest => -8.0,
+            // About as loud as a voice.
+            Sound::SpeakerTest => -18.0,
             Sound::Busy | Sound::Declined => -22.0,
             Sound::Ringback | Sound::End | Sound::Lost => -24.0,
             Sound::Answered => -26.0,
@@ -182,7 +197,7 @@ mod tests {
     use super::*;
     use crate::audio::level::{Level, to_dbfs};
 
-    const ALL: [Sound; 10] = [
+    const ALL: [Sound; 12] = [
         Sound::Ring,
         Sound::SecondCall,
         Sound::Ringback,
@@ -193,6 +208,8 @@ mod tests {
         Sound::Lost,
         Sound::Reconnecting,
         Sound::Back,
+        Sound::SpeakerTest,
+        Sound::RingTest,
     ];
 
     /// The strongest frequency of a stretch, by scanning in steps of 1 Hz; every eighth sample holds all partials.

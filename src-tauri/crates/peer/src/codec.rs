@@ -53,11 +53,16 @@ pub(crate) fn event_parameters(clock_rate: u32) -> RTCRtpCodecParameters {
     }
 }
 
-/// The clocks of these codecs, each once.
+/// The clocks of these codecs, each once, that of the most wanted codec first: the library tells digits of different
+/// clocks not apart and offers the first of them alone.
 pub(crate) fn clock_rates(codecs: &[AudioCodec]) -> Vec<u32> {
-    let mut rates: Vec<u32> = codecs.iter().map(|codec| audio_clock_rate(*codec)).collect();
-    rates.sort_unstable();
-    rates.dedup();
+    let mut rates = Vec::new();
+    for codec in codecs {
+        let rate = audio_clock_rate(*codec);
+        if !rates.contains(&rate) {
+            rates.push(rate);
+        }
+    }
     rates
 }
 

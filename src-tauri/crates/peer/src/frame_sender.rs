@@ -111,10 +111,15 @@ impl Gate {
 
     /// Queues digits behind those that wait.
     pub(crate) fn handle_digits(&self, digits: &Digits) -> Result<(), DigitsRefused> {
-        if !self.is_open() || self.events().is_none() {
+        if !self.is_open() || !self.takes_digits() {
             return Err(DigitsRefused::NotNegotiated);
         }
         self.digits().handle_digits(digits)
+    }
+
+    /// Whether the other side takes digits, by its description.
+    pub(crate) fn takes_digits(&self) -> bool {
+        self.events().is_some()
     }
 
     /// What takes the place of a voice frame, if anything does, and its payload type.

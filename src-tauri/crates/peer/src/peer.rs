@@ -260,6 +260,11 @@ impl Peer {
         self.inner.audio_out.gate().handle_digits(digits)
     }
 
+    /// Whether the other side takes digits, by its description; `false` before there is one.
+    pub fn takes_digits(&self) -> bool {
+        self.inner.audio_out.gate().takes_digits()
+    }
+
     /// Says something over the connection itself and waits shortly until the other side has it; `false` when it has no
     /// ear for it.
     pub async fn say(&self, text: &str) -> bool {
