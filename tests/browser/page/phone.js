@@ -64,15 +64,16 @@ class Phone {
   }
 
   /**
-   * Calls somebody. `sound` and `picture` name the only codec that may be used; without `picture` it is an audio call.
-   * `hz`, `width`, `height`, `frameRate` and `maxBitrate` are of what this side sends; `detour` leads over a forwarder.
+   * Calls somebody. `video` says with pictures or without; `codecs.audio` and `codecs.video` name the only one that may be
+   * used, of those that are named. `hz`, `width`, `height`, `frameRate` and `maxBitrate` are of what this side sends;
+   * `detour` leads over a forwarder.
    */
   async dial(to, options) {
     const id = `call_${crypto.randomUUID()}`;
     this.begin(id, to, "caller", options);
     const { connection } = this.call;
     this.add("audio", connection.addTransceiver("audio"));
-    if (options.picture) {
+    if (options.video) {
       this.add("video", connection.addTransceiver("video"));
     }
     this.state = "calling";
@@ -87,7 +88,7 @@ class Phone {
   begin(id, peer, role, options) {
     const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
     const received = new MediaStream();
-    const camera = options.picture ? new Camera(document.getElementById("own"), options) : null;
+    const camera = options.video ? new Camera(document.getElementById("own"), options) : null;
     const microphone = new Microphone(options.hz);
     this.ended = null;
     this.call = {
@@ -113,15 +114,13 @@ class Phone {
 
   add(kind, transceiver) {
     const { options, camera, microphone, senders } = this.call;
-    const wanted = kind === "audio" ? options.sound : options.picture;
-    const repairs = ["rtx", "red", "ulpfec", "telephone-event", "CN"];
-    const { codecs } = RTCRtpReceiver.getCapabilities(kind);
-    const named = (names) => codecs.filter((codec) => names.includes(codec.mimeType.split("/")[1]));
-    // Digits need a voice codec with their clock, and RED holds Opus only.
-    const chosen = named([wanted]);
-    const clocks = chosen.map((codec) => codec.clockRate);
-    const others = named(repairs).filter((codec) => clocks.includes(codec.clockRate));
-    transceiver.setCodecPreferences([...chosen, ...(kind === "video" ? others : [])]);
+    const wanted = options.codecs?.[kind];
+    if (wanted) {
+      const { codecs } = RTCRtpReceiver.getCapabilities(kind);
+      // Repairs of pictures belong to any codec.
+      const names = kind === "audio" ? [wanted] : [wanted, "rtx"];
+      transceiver.setCodecPreferences(codecs.filter((codec) => names.includes(codec.mimeType.split("/")[1])));
+    }
     transceiver.direction = "sendrecv";
     transceiver.sender.replaceTrack(kind === "audio" ? microphone.track : camera.track);
     senders[kind] = transceiver.sender;
@@ -132,9 +131,9 @@ class Phone {
     const description = await call.connection.createOffer({ iceRestart: restart });
     await call.connection.setLocalDescription(description);
     this.send("call.offer", {
-      call_id: call.id, from_user: this.me, to_user: call.peer, call_type: call.options.picture ? "video" : "audio",
+      call_id: call.id, from_user: this.me, to_user: call.peer, call_type: call.options.video ? "video" : "audio",
       sdp: call.detour.description(description), ice_candidates: [], negotiation: call.negotiation,
-      constraints: { audio: true, video: Boolean(call.options.picture) },
+      constraints: { audio: true, video: call.options.video },
     });
   }
 
