@@ -121,9 +121,9 @@ impl<'a> Call<'a> {
             hz.is_some_and(|hz| (hz - AHOYS_TONE).abs() < 3.0) && number(&measured["ear"], "toneDb") > 15.0
         });
         // What Ahoy printed meanwhile is read here, from the first picture on.
-        let mut seen = None;
+        let first = self.ahoy_probes("probe", "video", |_| true);
         self.ahoy_probes("pictures", "video", |event| {
-            number(event, "frames") >= frames + *seen.get_or_insert(number(event, "frames"))
+            number(event, "frames") >= number(&first, "frames") + frames
         });
         self.ahoy_probes("tone of the page", "audio", |event| {
             let hz = event["frequency"].as_f64();

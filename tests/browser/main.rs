@@ -11,7 +11,7 @@ mod telephone;
 
 use ahoy_tests::{number, probes, serial};
 use anyhow::Result;
-use call::{AHOYS_TONE, Call, FRAME_RATE, PAGES_TONE, Plan, Side};
+use call::{Call, FRAME_RATE, Plan, Side};
 use chromium::Chromium;
 use link::{Conditions, Link};
 use serde_json::Value;
