@@ -63,7 +63,7 @@ pub struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// Connects the two, over a bad link if there is one.
+    /// Connects the two. Over a link, the page's camera makes as much as the link carries.
     pub fn connect(browser: &'a Chromium, plan: Plan, link: Option<&Link>) -> Self {
         let folder = TempFolder::new();
         // Pages from files have this origin.
@@ -75,6 +75,7 @@ impl<'a> Call<'a> {
             "video": true, "hz": PAGES_TONE, "width": 640, "height": 360, "frameRate": FRAME_RATE,
         });
         if let Some(link) = link {
+            options["noise"] = json!(true);
             options["detour"] = json!({ "ours": link.second(), "theirs": link.first() });
         }
         let mut ahoy = match plan.caller {

@@ -65,7 +65,7 @@ class Phone {
 
   /**
    * Calls somebody. `video` says with pictures or without; `codecs.audio` and `codecs.video` name the only one that may be
-   * used, of those that are named. `hz`, `width`, `height`, `frameRate` and `maxBitrate` are of what this side sends;
+   * used, of those that are named. `hz`, `width`, `height`, `frameRate`, `noise` and `maxBitrate` are of what this side sends;
    * `detour` leads over a forwarder.
    */
   async dial(to, options) {

@@ -44,7 +44,8 @@ class PatternScreen {
       counts.unreadable += 1;
       return;
     }
-    if (this.number !== null && mark.number <= this.number) {
+    // The element may show the next picture before it tells of it, so that one is met twice.
+    if (this.number !== null && mark.number < this.number) {
       counts.backwards += 1;
     }
     this.number = mark.number;
