@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -73,11 +73,20 @@ pub struct Count {
     pub lost: AtomicU64,
 }
 
+/// A side may have another address after it was silent for this long: it has found itself a new path.
+const MOVES: Duration = Duration::from_millis(300);
+
 /// Where one of the two sends to, and is sent from.
 struct End {
     socket: UdpSocket,
-    /// Known by its first datagram.
-    owner: OnceLock<SocketAddr>,
+    owner: Mutex<Option<Owner>>,
+}
+
+/// Whose datagrams cross: a side that tries several of its addresses at once goes on with the first.
+#[derive(Debug, Clone, Copy)]
+struct Owner {
+    address: SocketAddr,
+    heard_at: Instant,
 }
 
 impl End {
@@ -86,8 +95,26 @@ impl End {
         socket.set_read_timeout(Some(LOOK))?;
         Ok(Arc::new(Self {
             socket,
-            owner: OnceLock::new(),
+            owner: Mutex::new(None),
         }))
+    }
+
+    /// Whether a datagram of this address crosses.
+    fn hear(&self, now: Instant, from: SocketAddr) -> bool {
+        let mut owner = self.owner.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = owner.is_some_and(|owner| owner.address != from && now < owner.heard_at + MOVES);
+        if !taken {
+            *owner = Some(Owner {
+                address: from,
+                heard_at: now,
+            });
+        }
+        !taken
+    }
+
+    fn owner(&self) -> Option<SocketAddr> {
+        let owner = self.owner.lock().unwrap_or_else(PoisonError::into_inner);
+        owner.map(|owner| owner.address)
     }
 }
 
@@ -163,11 +190,11 @@ fn receive(end: &End, mut way: Way, count: &Count, due: &Sender<Due>, over: &Ato
         let Ok((length, from)) = end.socket.recv_from(&mut buffer) else {
             continue;
         };
-        // One path is enough; a side that tries several of its addresses goes on with the first.
-        if *end.owner.get_or_init(|| from) != from {
+        let now = Instant::now();
+        if !end.hear(now, from) {
             continue;
         }
-        match way.handle_datagram(Instant::now(), length) {
+        match way.handle_datagram(now, length) {
             Some(at) => {
                 count.passed.fetch_add(1, Ordering::Relaxed);
                 if due.send((at, buffer[..length].to_vec())).is_err() {
@@ -185,7 +212,7 @@ fn receive(end: &End, mut way: Way, count: &Count, due: &Sender<Due>, over: &Ato
 fn deliver(dues: &Receiver<Due>, to: &End) {
     for (at, datagram) in dues {
         std::thread::sleep(at.saturating_duration_since(Instant::now()));
-        if let Some(owner) = to.owner.get() {
+        if let Some(owner) = to.owner() {
             // A program that has ended takes nothing any more.
             to.socket.send_to(&datagram, owner).ok();
         }

@@ -241,8 +241,14 @@ fn a_network_that_loses_a_twentieth_is_made_up_for_both_ways() -> Result<()> {
         assert_no_long_freeze(&page, &ended);
         let most = estimates.iter().copied().fold(0.0, f64::max);
         let settled = mean(&estimates[SAMPLES / 2..]);
-        assert!(most >= 0.8 * BAD.rate, "the page's estimate comes to {most} at most");
-        assert!(settled >= 0.4 * BAD.rate, "the page's estimate stays at {settled}");
+        assert!(
+            most >= 0.8 * BAD.rate,
+            "the page's estimate comes to {most} at most"
+        );
+        assert!(
+            settled >= 0.4 * BAD.rate,
+            "the page's estimate stays at {settled}"
+        );
         let ours = number(&ahoy["transport"], "availableOutgoingBitrate");
         assert!(ours >= 0.4 * BAD.rate, "Ahoy's estimate comes to {ours}");
     }
@@ -309,8 +315,7 @@ fn assert_repaired(page: &Value, ahoy: &Value) {
         assert!(number(stats, field) > 0.0, "{field} of {stats:#}");
     }
     // A twentieth is lost, and again a twentieth of the repairs; what a full queue drops is asked for too.
-    let share =
-        number(&page["videoOut"], "retransmittedBytesSent") / number(&page["videoOut"], "bytesSent");
+    let share = number(&page["videoOut"], "retransmittedBytesSent") / number(&page["videoOut"], "bytesSent");
     assert!(share < 0.2, "{share:.2} of what the page sends is repairs");
 }
 

@@ -1,6 +1,9 @@
 // A screen that reads the numbered picture of each frame that is shown, and counts.
 "use strict";
 
+/** Pixels across that are enough to read it; more take their time without a graphics card. */
+const READ_WIDTH = 320;
+
 class PatternScreen {
   constructor(video) {
     this.video = video;
@@ -29,11 +32,13 @@ class PatternScreen {
 
   read(now, width, height) {
     const { counts } = this;
-    if (this.canvas.width !== width || this.canvas.height !== height) {
-      [this.canvas.width, this.canvas.height] = [width, height];
+    const across = Math.min(width, READ_WIDTH);
+    const down = Math.round((height * across) / width);
+    if (this.canvas.width !== across || this.canvas.height !== down) {
+      [this.canvas.width, this.canvas.height] = [across, down];
     }
-    this.context.drawImage(this.video, 0, 0, width, height);
-    const mark = Pattern.read(this.context.getImageData(0, 0, width, height).data, width, height);
+    this.context.drawImage(this.video, 0, 0, across, down);
+    const mark = Pattern.read(this.context.getImageData(0, 0, across, down).data, across, down);
     counts.frames += 1;
     [counts.width, counts.height] = [width, height];
     if (this.shownAt !== null) {
