@@ -36,11 +36,11 @@ class Camera {
     return canvas;
   }
 
-  /** Another part of the noise below the blocks, with every picture. */
+  /** Another part of the noise at the lower edge, with every picture: enough for a link, and not too much for a keyframe. */
   snow() {
     const { width, height } = this.context.canvas;
     const [across, down] = [Math.random() * width, Math.random() * height * 0.6].map(Math.floor);
-    const below = Math.ceil(height / 3);
+    const below = Math.ceil(height / 8);
     this.context.drawImage(this.noise, across, down, width, below, 0, height - below, width, below);
   }
 
