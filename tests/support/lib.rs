@@ -1,10 +1,11 @@
-//! Runs the headless client and the server as separate programs and reads what they print.
+//! Runs the headless client and the server as separate programs and reads what they print; drives windows and browsers.
 
 mod folder;
 mod party;
 mod process;
 mod programs;
 mod server;
+pub mod webdriver;
 
 pub use folder::TempFolder;
 pub use party::Party;

@@ -4,7 +4,7 @@
 //! library makes of them may fail, and even panic, without harm to the caller.
 
 use crate::channel;
-use crate::codec::{audio_clock_rate, codec_of};
+use crate::codec::{audio_clock_rate, codec_of, is_events};
 use crate::config::{AudioCodec, OfferMedia, VideoCodec};
 #[cfg(test)]
 use crate::engine::Workarounds;
@@ -59,6 +59,37 @@ impl LocalMedia {
 /// never answered, or gives way to one of the other side, leaves no trace.
 struct Proposal {
     description: RTCSessionDescription,
+}
+
+/// What an offer names that could be ours.
+struct Offered {
+    codecs: Vec<Codec>,
+    /// Hz.
+    event_clocks: Vec<u32>,
+}
+
+impl Offered {
+    fn of(sdp: &str) -> Self {
+        let audio = sdp::audio_codecs(sdp).into_iter();
+        let video = sdp::video_codecs(sdp).into_iter();
+        Self {
+            codecs: audio
+                .map(|(_, codec)| Codec::Audio(codec))
+                .chain(video.map(|(_, codec)| Codec::Video(codec)))
+                .collect(),
+            event_clocks: sdp::telephone_events(sdp)
+                .into_iter()
+                .map(|(_, clock)| clock)
+                .collect(),
+        }
+    }
+
+    fn has(&self, codec: &RTCRtpCodec) -> bool {
+        if is_events(&codec.mime_type) {
+            return self.event_clocks.contains(&codec.clock_rate);
+        }
+        codec_of(&codec.mime_type).is_some_and(|codec| self.codecs.contains(&codec))
+    }
 }
 
 pub(crate) struct Negotiation {
@@ -177,17 +208,14 @@ impl Negotiation {
         send_video: bool,
     ) -> Result<String, PeerError> {
         let offered = read_sections(offer_sdp)?;
-        let offered_pictures: Vec<VideoCodec> = sdp::video_codecs(offer_sdp)
-            .into_iter()
-            .map(|(_, codec)| codec)
-            .collect();
+        let offered_codecs = Offered::of(offer_sdp);
         self.proposal = None;
         let description = RTCSessionDescription::offer(sdp::with_living_sections(offer_sdp))
             .map_err(PeerError::bad_description)?;
         apply_remote(connection, description).await?;
         for (kind, sends) in [(MediaKind::Audio, true), (MediaKind::Video, send_video)] {
             if let Some(section) = sdp::live(&offered, kind) {
-                self.add_track(connection, kind, Some(&offered_pictures)).await?;
+                self.add_track(connection, kind, Some(&offered_codecs)).await?;
                 let sends = sends && section.direction.receives();
                 self.direct(kind, Direction::of(sends, section.direction.sends()))
                     .await
@@ -373,26 +401,22 @@ impl Negotiation {
             })
     }
 
-    /// Gives the library the track of a kind. Once an offer is applied it takes no picture codec that is not offered.
+    /// Gives the library the track of a kind. Once an offer is applied it takes no codec that is not offered.
     async fn add_track(
         &mut self,
         connection: &dyn PeerConnection,
         kind: MediaKind,
-        offered_pictures: Option<&[VideoCodec]>,
+        offered: Option<&Offered>,
     ) -> Result<(), PeerError> {
         let Some(local) = self.media.iter_mut().find(|local| local.kind == kind) else {
             return Ok(());
         };
         if local.sender.is_none() {
             let mut codecs = local.codecs.clone();
-            if let Some(offered) = offered_pictures.filter(|_| kind == MediaKind::Video) {
-                codecs.retain(|codec| {
-                    let picture = codec_of(&codec.mime_type);
-                    offered
-                        .iter()
-                        .any(|offered| picture == Some(Codec::Video(*offered)))
-                });
-                if codecs.is_empty() {
+            if let Some(offered) = offered {
+                codecs.retain(|codec| offered.has(codec));
+                // Digits alone are no voice.
+                if codecs.iter().all(|codec| is_events(&codec.mime_type)) {
                     return Ok(());
                 }
             }
@@ -403,8 +427,10 @@ impl Negotiation {
                     local.transceiver = transceiver_of(connection, &sender).await;
                     local.sender = Some(sender);
                 }
-                // The other side offers this kind with none of our codecs: the answer goes without it.
-                Err(Error::ErrRTPTransceiverCodecUnsupported) => {}
+                // Offered in a way that the library knows better than we do: the answer goes without it.
+                Err(Error::ErrRTPTransceiverCodecUnsupported) => {
+                    tracing::warn!(?kind, "the library knows none of the offered codecs");
+                }
                 Err(error) => return Err(PeerError::failed("add a track", error)),
             }
         }

@@ -4,7 +4,8 @@ mod support;
 
 use ahoy_call::Direction;
 use ahoy_peer::{
-    AudioCodec, Codec, MediaKind, OfferMedia, PeerError, PeerEvent, RemoteTrack, TransportState, VideoCodec,
+    AudioCodec, Codec, MediaKind, OfferMedia, PeerConfig, PeerError, PeerEvent, RemoteTrack, TransportState,
+    VideoCodec,
 };
 use std::time::Duration;
 use support::{
@@ -238,6 +239,39 @@ async fn an_offer_of_codecs_nobody_has_is_refused_as_such() {
     let foreign = offer.replace("opus/48000/2", "EVS/16000/1");
     let refused = b.peer.create_answer(&foreign, true).await;
     assert!(matches!(refused, Err(PeerError::NoCommonCodec)), "{refused:?}");
+}
+
+/// A browser that is told to use one codec offers no other, and no digits either.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_of_one_voice_codec_alone_is_answered_with_a_voice() {
+    for codec in AudioCodec::ALL {
+        let speaking = |audio_codecs| PeerConfig {
+            audio_codecs,
+            ..loopback()
+        };
+        let (mut a, mut b) = (
+            Party::with_config(speaking(vec![codec])).await,
+            Party::with_config(speaking(AudioCodec::ALL.to_vec())).await,
+        );
+        join(&mut a, &mut b);
+        let offer = a.peer.create_offer(AUDIO).await.expect("an offer");
+        let of_digits =
+            |line: &str| line.starts_with("a=") && (line.contains(":110 ") || line.contains(":126 "));
+        let alone: String = offer
+            .lines()
+            .filter(|line| !of_digits(line))
+            .map(|line| line.trim_end_matches(" 110").trim_end_matches(" 126"))
+            .flat_map(|line| [line, "\r\n"])
+            .collect();
+        let answer = b.peer.create_answer(&alone, true).await;
+        let answer = answer.unwrap_or_else(|error| panic!("{codec}: {error}\n{alone}"));
+        assert!(!answer.contains("a=recvonly"), "{codec}: {answer}");
+        a.peer.set_answer(&answer).await.expect("the answer fits");
+        a.connected().await;
+        b.connected().await;
+        stream(b.peer.audio_out(), SOUND_INTERVAL, sounds(20)).await;
+        arrived(&mut a.audio, |packets| packets.len() >= 20).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use crate::steps::{Outcome, Steps};
 use crate::workspace::{self, Profile};
 use crate::{licences, page};
 use anyhow::{Result, bail};
+use std::fs;
 
 /// The window embeds its page in every build here, so that tauri is compiled once and not for two feature sets.
 const FEATURES: [&str; 2] = ["--features", "ahoy/custom-protocol"];
@@ -50,6 +51,7 @@ pub fn test() -> Result<()> {
             .run()
             .map(done)
     })?;
+    steps.step("calls with a browser", browser)?;
     steps.step("window", window)?;
     steps.print_summary();
     Ok(())
@@ -57,6 +59,37 @@ pub fn test() -> Result<()> {
 
 fn done((): ()) -> Outcome {
     Outcome::Done
+}
+
+/// A browser is a large thing to ask for: where it cannot be had, everything else is still checked.
+fn browser() -> Result<Outcome> {
+    let installed = requirements::ensure_packages(&[Purpose::Browser], Consent::of_this_machine());
+    let browser = std::env::var("CHROMIUM").unwrap_or_else(|_| "chromium".to_owned());
+    let missing: Vec<&str> = [browser.as_str(), "chromedriver"]
+        .into_iter()
+        .filter(|program| !on_path(program))
+        .collect();
+    if !missing.is_empty() {
+        let why = installed.map_or_else(|error| format!(" ({error:#})"), |()| String::new());
+        return Ok(Outcome::Skipped(format!(
+            "no {} on this system{why}",
+            missing.join(" and ")
+        )));
+    }
+    let left_out = workspace::target().join("browser-skipped.txt");
+    // There may be none of an earlier run.
+    fs::remove_file(&left_out).ok();
+    Invocation::cargo()
+        .args(["test", "--workspace", "--test", "browser"])
+        .args(FEATURES)
+        .args(["--", "--ignored", "--nocapture"])
+        .env("AHOY_BROWSER_SKIPPED", &left_out)
+        .run()?;
+    match fs::read_to_string(&left_out) {
+        Ok(names) => Ok(Outcome::Partly(names.trim_end().replace('\n', ", "))),
+        // Written only when something was left out.
+        Err(_) => Ok(Outcome::Done),
+    }
 }
 
 /// Programs without which the window cannot be driven unseen.

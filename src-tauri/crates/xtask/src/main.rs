@@ -28,7 +28,7 @@ cargo xtask run [--pair] [--release] [--yes] [-- OPTIONS OF THE WINDOW]
     installs what is missing (one question first; --yes answers it), builds, and opens the Ahoy window;
     --pair opens two windows, users 1 and 2, that can ring each other
 cargo xtask test
-    every check: page, formatting, lints, licences, advisories, tests, and one run of the real window
+    every check: page, formatting, lints, licences, advisories, tests, calls with Chromium, one run of the real window
 cargo xtask fuzz [--seconds N] [json] [cbor] [stun]
     random bytes at every door for bytes of strangers, 60 seconds each; fails on a panic, a hang or runaway memory
 cargo xtask bench voice [--scenario NAME]... [--seconds N] [--runs N] [--seed N] [--other COMMAND] [--dev]

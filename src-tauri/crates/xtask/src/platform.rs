@@ -25,6 +25,8 @@ pub enum Purpose {
     /// To test the window without a screen, the relay with the programs of another one, and several servers
     /// on one bus.
     Test,
+    /// To call a browser.
+    Browser,
     /// To draw the pictures of the screens.
     Pictures,
     /// To measure calls on emulated networks with virtual sound cards, which Debian's packages alone were tried for.
@@ -64,6 +66,7 @@ impl Installer {
                 "pkg-config",
             ],
             (Self::Apt, Purpose::Test) => &["coturn", "nats-server", "webkit2gtk-driver", "xvfb"],
+            (Self::Apt, Purpose::Browser) => &["chromium", "chromium-driver"],
             (Self::Apt, Purpose::Pictures) => &["chromium", "fonts-noto-cjk"],
             (Self::Apt, Purpose::Laboratory) => &[
                 "alsa-utils",
@@ -92,6 +95,7 @@ impl Installer {
             ],
             // The package with the driver has had several names; dnf finds it by its file.
             (Self::Dnf, Purpose::Test) => &["/usr/bin/WebKitWebDriver", "coturn", "xorg-x11-server-Xvfb"],
+            (Self::Dnf, Purpose::Browser) => &["chromedriver", "chromium"],
             (Self::Dnf, Purpose::Pictures) => &["chromium", "google-noto-sans-cjk-fonts"],
             (Self::Pacman, Purpose::Build) => &[
                 "alsa-lib",
@@ -105,13 +109,15 @@ impl Installer {
                 "webkit2gtk-4.1",
             ],
             (Self::Pacman, Purpose::Test) => &["coturn", "xorg-server-xvfb"],
+            // With its driver.
+            (Self::Pacman, Purpose::Browser) => &["chromium"],
             (Self::Pacman, Purpose::Pictures) => &["chromium", "noto-fonts-cjk"],
             (Self::Brew, Purpose::Build) => &["cmake", "libvpx", "pkgconf"],
             (Self::Windows, Purpose::Build) => &["cmake", "libvpx"],
             // WebKit's driver exists on Linux only.
             (Self::Brew | Self::Windows, Purpose::Test) => &[],
             // The browser that is there is named by CHROMIUM, as its script says when it finds none.
-            (Self::Brew | Self::Windows, Purpose::Pictures) => &[],
+            (Self::Brew | Self::Windows, Purpose::Browser | Purpose::Pictures) => &[],
         }
     }
 
