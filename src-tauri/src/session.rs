@@ -12,6 +12,7 @@ use crate::settings_file::{SettingsFile, StoredSettings, StoredVoice};
 use crate::video_feed::PictureSlots;
 use crate::view_model::{self, Account, ProblemView, ServerPhase, ServerView, ViewModel};
 use ahoy_client::{Client, ClientHandle, Command, Credentials, Settings, Snapshot};
+use ahoy_media::codec::opus::OpusWish;
 use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::device::Devices;
 use ahoy_signaling::ProtocolKind;
@@ -287,6 +288,7 @@ impl Session {
             limits: ahoy_client::Limits::default(),
             audio_codecs: SoundCodec::ALL.to_vec(),
             video_codecs: PictureCodec::ALL.to_vec(),
+            opus: OpusWish::default(),
             voice: self.settings.voice.into(),
             ice_servers: Vec::new(),
             relay_only: false,

@@ -5,6 +5,7 @@
 
 mod cpu;
 mod fallback;
+mod frames;
 mod rungs;
 
 use crate::settings::Limits;
@@ -14,6 +15,8 @@ use ahoy_media::video::send::VideoLimits;
 use ahoy_media::video::send::stats::QualityLimitationReason;
 use cpu::CpuCap;
 use fallback::Fallback;
+pub(crate) use frames::FrameRange;
+use frames::{Frames, headers};
 use rungs::{OFF, RUNGS, Rung};
 use std::time::{Duration, Instant};
 
@@ -23,9 +26,7 @@ const VOICE: Bitrate = Bitrate::from_kbps(40);
 const LEAN_VOICE: Bitrate = Bitrate::from_kbps(24);
 const NARROW: Bitrate = Bitrate::from_kbps(200);
 /// The least that is still speech (RFC 7587 §3.1.1 puts narrow-band speech at 8 to 12 kbit/s).
-const VOICE_FLOOR: Bitrate = Bitrate::from_kbps(12);
-/// Headers of RTP, SRTP, UDP and IP on 50 packets of voice a second: about 50 x 66 bytes.
-const VOICE_HEADERS: Bitrate = Bitrate::from_kbps(26);
+const VOICE_FLOOR: Bitrate = Bitrate::from_kbps(8);
 
 /// Part of what is left that the picture's headers take, and the overshoot of its encoder.
 const HEADROOM: f64 = 0.10;
@@ -49,6 +50,8 @@ const HD_FRAME_RATE: u32 = 15;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) audio: Bitrate,
+    /// Length of the frames of the voice.
+    pub(crate) frame: Duration,
     pub(crate) video: VideoLimits,
     pub(crate) step: PictureStep,
 }
@@ -74,6 +77,8 @@ pub(crate) struct Conditions<'a> {
     pub(crate) theirs: &'a Constraints,
     /// Fraction 0..1 of what is sent that is lost.
     pub(crate) loss: f64,
+    /// What the frames of the voice may be.
+    pub(crate) frames: FrameRange,
 }
 
 #[derive(Debug, Default)]
@@ -87,6 +92,7 @@ pub(crate) struct Ladder {
     fell_at: Option<Instant>,
     cpu: CpuCap,
     fallback: Fallback,
+    frames: Frames,
 }
 
 impl Ladder {
@@ -107,7 +113,8 @@ impl Ladder {
                 .max_bandwidth
                 .map_or(Bitrate::from_bps(u64::MAX), Bitrate::from_bps),
         );
-        let picture = picture_share(total, conditions.loss);
+        let frame = self.frames.handle_total(now, total, conditions.frames);
+        let picture = picture_share(total, frame, conditions.loss);
         let hd = theirs.prefer_hd == Some(true);
         let highest = highest_allowed(conditions);
         let top = highest.max(self.cpu.top());
@@ -128,7 +135,7 @@ impl Ladder {
         } else {
             QualityLimitationReason::Bandwidth
         };
-        plan(conditions, total, picture, rung, limitation, hd)
+        plan(conditions, total, frame, picture, rung, limitation, hd)
     }
 
     fn climb(&mut self, now: Instant, picture: u64, top: usize, hd: bool) -> usize {
@@ -185,11 +192,11 @@ impl Ladder {
 }
 
 /// Bits per second for the encoder of the picture.
-fn picture_share(total: Bitrate, loss: f64) -> u64 {
+fn picture_share(total: Bitrate, frame: Duration, loss: f64) -> u64 {
     let voice = if total < NARROW { LEAN_VOICE } else { VOICE };
     let rest = total
         .as_bps()
-        .saturating_sub(voice.as_bps() + VOICE_HEADERS.as_bps());
+        .saturating_sub(voice.as_bps() + headers(frame).as_bps());
     (rest as f64 * (1.0 - HEADROOM - loss.clamp(0.0, MOST_REPAIRS))) as u64
 }
 
@@ -217,6 +224,7 @@ fn patient(limit: u64, rung: &Rung, hd: bool) -> u64 {
 fn plan(
     conditions: &Conditions<'_>,
     total: Bitrate,
+    frame: Duration,
     picture: u64,
     rung: usize,
     limitation: QualityLimitationReason,
@@ -246,7 +254,7 @@ fn plan(
         }
         None => ("off", RUNGS[OFF - 1].resolution, 0),
     };
-    let for_voice = total.as_bps().saturating_sub(VOICE_HEADERS.as_bps());
+    let for_voice = total.as_bps().saturating_sub(headers(frame).as_bps());
     let voice = match frame_rate {
         0 => for_voice.clamp(VOICE_FLOOR.as_bps(), VOICE.as_bps()),
         _ if total < NARROW => LEAN_VOICE.as_bps(),
@@ -254,6 +262,7 @@ fn plan(
     };
     Plan {
         audio: Bitrate::from_bps(voice),
+        frame,
         video: VideoLimits {
             bitrate: Bitrate::from_bps(picture.max(RUNGS[OFF - 1].leave * 1000)),
             resolution,

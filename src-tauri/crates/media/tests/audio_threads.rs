@@ -38,7 +38,7 @@ fn capture(source: Box<dyn AudioSource>) -> (AudioCapture, Receiver<EncodedFrame
         source,
         encoder(),
         settings(),
-        move |frame| frames_tx.send(frame).is_ok(),
+        move |_, frame| frames_tx.send(frame).is_ok(),
         move |error| {
             // The receiver is gone when the test does not ask for failures.
             failed_tx.send(error).ok();
@@ -111,7 +111,7 @@ fn a_tone_goes_through_both_threads_in_real_time() {
         Box::new(ToneSource::new(440, clock)),
         encoder(),
         settings(),
-        move |frame| {
+        move |_, frame| {
             number += 1;
             inlet.push(packet(number, &frame, Instant::now()))
         },
@@ -206,7 +206,7 @@ fn a_lost_speaker_is_reported_once_and_another_takes_over() {
         Box::new(ToneSource::new(440, clock)),
         encoder(),
         settings(),
-        move |frame| {
+        move |_, frame| {
             number += 1;
             inlet.push(packet(number, &frame, Instant::now()))
         },
@@ -286,7 +286,7 @@ fn an_impossible_format_is_refused_at_the_start() {
             Ok(())
         }
     }
-    let refused = AudioCapture::start(Box::new(NoChannels), encoder(), settings(), |_| true, |_| {});
+    let refused = AudioCapture::start(Box::new(NoChannels), encoder(), settings(), |_, _| true, |_| {});
     let error = refused.expect_err("refused").to_string();
     assert_eq!(
         error,

@@ -5,6 +5,7 @@ struct Call {
     ours: Limits,
     theirs: Constraints,
     loss: f64,
+    frames: FrameRange,
     now: Instant,
 }
 
@@ -18,6 +19,10 @@ impl Call {
                 ..Constraints::default()
             },
             loss: 0.0,
+            frames: FrameRange {
+                shortest: Duration::from_millis(20),
+                longest: Duration::from_millis(60),
+            },
             now: Instant::now(),
         }
     }
@@ -38,6 +43,7 @@ impl Call {
             ours: &self.ours,
             theirs: &self.theirs,
             loss: self.loss,
+            frames: self.frames,
         };
         self.ladder.handle_conditions(self.now, &conditions)
     }
@@ -50,7 +56,7 @@ fn sum(plan: &Plan) -> u64 {
     } else {
         plan.video.bitrate.as_bps()
     };
-    plan.audio.as_bps() + VOICE_HEADERS.as_bps() + picture
+    plan.audio.as_bps() + headers(plan.frame).as_bps() + picture
 }
 
 #[test]
@@ -73,7 +79,7 @@ fn every_estimate_has_the_picture_that_is_promised_for_it() {
             plan.audio >= VOICE_FLOOR && plan.audio <= VOICE,
             "{kbps}: {plan:?}"
         );
-        assert!(sum(&plan) <= kbps.max(38) * 1000, "{kbps}: {plan:?}");
+        assert!(sum(&plan) <= kbps.max(17) * 1000, "{kbps}: {plan:?}");
     }
     let usable = Call::new().at(300, 5);
     assert!(
@@ -84,8 +90,16 @@ fn every_estimate_has_the_picture_that_is_promised_for_it() {
 
 #[test]
 fn voice_alone_gets_all_there_is() {
-    let audio = |kbps| Call::new().at(kbps, 1).audio.as_kbps();
-    assert_eq!((audio(62), audio(50), audio(30), audio(12)), (36, 24, 12, 12));
+    let voice = |kbps| {
+        let plan = Call::new().at(kbps, 1);
+        (plan.frame.as_millis(), plan.audio.as_kbps())
+    };
+    assert_eq!([voice(62), voice(50), voice(30)], [(20, 35), (40, 36), (60, 21)]);
+    assert_eq!([voice(25), voice(12)], [(60, 16), (60, 8)]);
+    let mut call = Call::new();
+    call.frames = FrameRange::USUAL;
+    let plan = call.at(25, 1);
+    assert_eq!((plan.frame.as_millis(), plan.audio), (20, VOICE_FLOOR));
 }
 
 #[test]

@@ -1,12 +1,12 @@
-//! The 20 ms frame and the step from and to a device's channels.
+//! The frame and the step from and to a device's channels.
 
 use crate::units::SampleRate;
 use std::time::{Duration, Instant};
 
-/// Samples of one frame: 20 ms of mono at 48 kHz, the size every Opus peer takes (RFC 7587 §4.2).
+/// Samples of a usual frame: 20 ms of mono at 48 kHz, the size every Opus peer takes (RFC 7587 §4.2).
 pub const FRAME_SAMPLES: usize = 960;
 
-/// Time of one frame.
+/// Time of a usual frame.
 pub const FRAME_TIME: Duration = Duration::from_millis(20);
 
 /// Appends the mean of all channels of interleaved samples.
@@ -52,6 +52,11 @@ impl FrameCutter {
             pending: Vec::with_capacity(8 * FRAME_SAMPLES),
             end: None,
         }
+    }
+
+    /// Cuts frames of so many samples from the next one on.
+    pub fn set_size(&mut self, size: usize) {
+        self.size = size;
     }
 
     /// Takes samples of which the last was captured at `now`.
@@ -102,5 +107,20 @@ mod tests {
         assert_eq!(cutter.cut(&mut frame), Some(start + FRAME_TIME));
         assert_eq!(cutter.cut(&mut frame), None);
         assert_eq!(frame.len(), FRAME_SAMPLES);
+    }
+
+    #[test]
+    fn another_size_counts_from_the_next_frame_on() {
+        let start = Instant::now();
+        let mut cutter = FrameCutter::new(FRAME_SAMPLES);
+        let mut frame = Vec::new();
+        cutter.push(&[0.0; 4_800], start + 5 * FRAME_TIME);
+        cutter.cut(&mut frame).expect("there is more than one");
+        cutter.set_size(3 * FRAME_SAMPLES);
+        assert_eq!(cutter.cut(&mut frame), Some(start + FRAME_TIME));
+        assert_eq!(frame.len(), 2_880);
+        assert_eq!(cutter.cut(&mut frame), None);
+        cutter.set_size(FRAME_SAMPLES);
+        assert_eq!(cutter.cut(&mut frame), Some(start + 4 * FRAME_TIME));
     }
 }

@@ -53,6 +53,10 @@ pub struct AudioInStats {
     pub first_received_at: Option<Instant>,
     /// What came last, once something came.
     pub codec: Option<SoundCodec>,
+    /// Length of the packet that came last.
+    pub frame_time: Duration,
+    /// Channels of what was encoded in it.
+    pub channels: u16,
     /// When the first decoded sound was given to the speaker.
     pub first_played_at: Option<Instant>,
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// Loss is judged over this much time.
 const WINDOW: Duration = Duration::from_secs(1);
-/// And not on fewer packets; half a second of voice.
+/// And not on fewer packets: half a second of voice, or a second and a half in its longest frames.
 const FEWEST: usize = 25;
 /// Loss above what the path loses by itself that starts an experiment; the draft's own limit of "too much"
 /// (draft-ietf-rmcat-gcc-02 §6).
@@ -84,6 +84,7 @@ impl Loss {
         self.lost += usize::from(sample.arrival.is_none());
         while let Some((at, lost)) = self.packets.front().copied()
             && sample.departure.saturating_duration_since(at) > WINDOW
+            && self.packets.len() > FEWEST
         {
             self.packets.pop_front();
             self.lost -= usize::from(lost);

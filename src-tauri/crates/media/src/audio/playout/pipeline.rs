@@ -69,7 +69,11 @@ impl PlayoutPipeline {
         }
         self.stats.codec = self.codec;
         match self.decoder.inspect(&packet.payload) {
-            Ok(content) if content.samples > 0 => self.buffer.insert(packet, content),
+            Ok(content) if content.samples > 0 => {
+                self.stats.frame_time = SampleRate::HZ_48000.time_of(content.samples as usize);
+                self.stats.channels = content.channels;
+                self.buffer.insert(packet, content);
+            }
             Ok(_) | Err(_) => self.stats.packets_corrupt += 1,
         }
     }

@@ -78,20 +78,25 @@ impl AudioDecoder for OpusDecoder {
 
     fn inspect(&mut self, payload: &[u8]) -> Result<PacketContent, CodecError> {
         let samples = raw::samples_of(payload).map_err(corrupt)? as u32;
+        let channels = raw::channels_of(payload).map_err(corrupt)? as u16;
         if payload.len() <= SILENT_PACKET {
             return Ok(PacketContent {
                 samples,
+                channels,
                 rests: true,
                 ..PacketContent::default()
             });
         }
+        let frame = raw::frame_samples_of(payload).map_err(corrupt)? as u32;
         self.ready.clear();
         // Unreadable redundancy is none: the packet itself may still be sound.
         let (reach, missing) = self.redundancy.parse(payload).unwrap_or((0, 0));
         Ok(PacketContent {
             samples,
-            // In-band FEC describes the frame before, of the same length (RFC 6716 §2.1.7).
-            protects: if raw::has_fec(payload) { samples } else { 0 },
+            channels,
+            // In-band FEC describes the frame before, of the same length (RFC 6716 §2.1.7). Of several frames in a packet
+            // only the first one's is of use.
+            protects: if raw::has_fec(payload) { frame } else { 0 },
             rebuilds: if reach > missing { reach as u32 } else { 0 },
             rests: false,
         })
@@ -110,7 +115,8 @@ impl AudioDecoder for OpusDecoder {
         samples: usize,
         out: &mut Vec<f32>,
     ) -> Result<usize, CodecError> {
-        let whole = raw::samples_of(next_payload).map_err(corrupt)?;
+        raw::samples_of(next_payload).map_err(corrupt)?;
+        let whole = raw::frame_samples_of(next_payload).map_err(corrupt)?;
         if samples == 0 || samples > LONGEST_PACKET || !samples.is_multiple_of(GRAIN) {
             let what = format!("a hole of {samples} samples, it takes multiples of 120 up to 5760");
             return Err(CodecError::Settings { codec: CODEC, what });

@@ -214,6 +214,24 @@ pub(super) fn samples_of(payload: &[u8]) -> Result<usize, OpusError> {
     check(unsafe { sys::opus_packet_get_nb_samples(payload.as_ptr(), payload.len() as i32, RATE) })
 }
 
+/// Samples per channel of each frame in a packet that is known to be one; in-band FEC describes one frame.
+pub(super) fn frame_samples_of(payload: &[u8]) -> Result<usize, OpusError> {
+    if payload.is_empty() {
+        return Err(OpusError(sys::OPUS_INVALID_PACKET));
+    }
+    // SAFETY: libopus reads the first byte, which there is.
+    check(unsafe { sys::opus_packet_get_samples_per_frame(payload.as_ptr(), RATE) })
+}
+
+/// Channels of a packet that is known to be one.
+pub(super) fn channels_of(payload: &[u8]) -> Result<usize, OpusError> {
+    if payload.is_empty() {
+        return Err(OpusError(sys::OPUS_INVALID_PACKET));
+    }
+    // SAFETY: libopus reads the first byte, which there is.
+    check(unsafe { sys::opus_packet_get_nb_channels(payload.as_ptr()) })
+}
+
 /// Whether a packet carries in-band FEC.
 pub(super) fn has_fec(payload: &[u8]) -> bool {
     if payload.is_empty() {

@@ -395,3 +395,33 @@ fn paths_for_a_voice_alone_are_found() {
         );
     }
 }
+
+#[test]
+fn a_voice_alone_fits_in_25_kilobits_and_finds_back() {
+    // What RTCP, checks of the path and feedback the other way take of 25 kbit/s is not the voice's.
+    for (capacity, seed) in [(25e3, 1), (25e3, 2), (21e3, 3)] {
+        let mut world = World::new(Link::new(capacity, 400)).with_flow(Path::of(20), seed);
+        world.flows[0].voice_alone = true;
+        world.run(seconds(40.0));
+        let flow = &world.flows[0];
+        let measured = measure(flow, capacity, 5.0, 40.0, true);
+        print(&format!("a voice on {:.0} kbit/s", capacity / 1e3), &measured);
+        let came = flow
+            .log
+            .iter()
+            .filter(|(at, _, _)| *at > seconds(5.0))
+            .count();
+        println!(
+            "{came} packets came in 35 s, queue in the first 5 s {:.0} ms",
+            queue_p95(flow, 0.0, 5.0)
+        );
+        assert!(
+            measured.utilisation >= 0.7 && measured.queue_p95 <= 200.0,
+            "{measured:?}"
+        );
+        world.link.rate = 1e6;
+        world.run(seconds(20.0));
+        let target = world.flows[0].control.target();
+        assert!(target >= 60e3, "{target}");
+    }
+}

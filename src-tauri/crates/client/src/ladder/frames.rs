@@ -1,0 +1,233 @@
+//! How long the frames of the voice are: the headers of fifty packets a second are more than a narrow path carries.
+//! Pure, told the time.
+
+use ahoy_media::codec::SoundCodec;
+use ahoy_media::codec::opus::OpusWish;
+use ahoy_media::units::Bitrate;
+use ahoy_peer::SoundOut;
+use std::time::{Duration, Instant};
+
+/// Of each packet of voice beside its payload: RTP and its extensions, SRTP, UDP and IP.
+const HEADER_BITS: u64 = 66 * 8;
+
+/// A length, and the bitrate of everything from which on it is right. Chosen so that the payload of a voice alone never
+/// falls below some 16 kbit/s where a longer frame could help it.
+struct Step {
+    frame: Duration,
+    enter: Bitrate,
+    leave: Bitrate,
+}
+
+const fn step(milliseconds: u64, enter: u64, leave: u64) -> Step {
+    Step {
+        frame: Duration::from_millis(milliseconds),
+        enter: Bitrate::from_kbps(enter),
+        leave: Bitrate::from_kbps(leave),
+    }
+}
+
+/// From the shortest to the longest.
+const STEPS: [Step; 4] = [
+    step(10, 130, 100),
+    step(20, 56, 44),
+    step(40, 38, 30),
+    step(60, 0, 0),
+];
+
+/// A shorter length must be affordable for so long; a longer one is taken at once, since every packet too many waits in
+/// the queue before the next.
+const SHORTER_AFTER: Duration = Duration::from_secs(5);
+
+/// The lengths that the codec, this side's mode and the other side leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FrameRange {
+    pub(crate) shortest: Duration,
+    pub(crate) longest: Duration,
+}
+
+impl FrameRange {
+    /// Of a codec with frames of one length, and of any before it is known.
+    pub(crate) const USUAL: Self = Self {
+        shortest: Duration::from_millis(20),
+        longest: Duration::from_millis(20),
+    };
+
+    /// What is left by the codec, the mode, and the other side's `ptime` and `maxptime`.
+    pub(crate) fn of(sound: &SoundOut, wish: OpusWish) -> Self {
+        if sound.codec != SoundCodec::Opus {
+            return Self::USUAL;
+        }
+        let known = |time: Duration| {
+            let mut shorter = STEPS.iter().rev().filter(|step| step.frame <= time);
+            shorter.next().map_or(STEPS[0].frame, |step| step.frame)
+        };
+        let said = sound.opus.frame_time.map_or(Duration::ZERO, known);
+        Self {
+            shortest: wish.mode.frame_time().max(said),
+            longest: sound.opus.longest_frame.map_or(LONGEST, known),
+        }
+    }
+}
+
+const LONGEST: Duration = STEPS[STEPS.len() - 1].frame;
+
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    current: Option<Duration>,
+    /// Since when a shorter one is affordable.
+    roomy_since: Option<Instant>,
+}
+
+impl Frames {
+    /// The length for so many bits per second, all media and headers together.
+    pub(super) fn handle_total(&mut self, now: Instant, total: Bitrate, range: FrameRange) -> Duration {
+        let shortest_with = |limit: fn(&Step) -> Bitrate| {
+            let fits = STEPS.iter().find(|step| total >= limit(step));
+            fits.map_or(range.longest, |step| step.frame)
+                .clamp(range.shortest.min(range.longest), range.longest)
+        };
+        let (enter, stay) = (
+            shortest_with(|step| step.enter),
+            shortest_with(|step| step.leave),
+        );
+        let current = match self.current {
+            None => enter,
+            Some(current) => {
+                // The range may have changed meanwhile.
+                let current = current.clamp(range.shortest.min(range.longest), range.longest);
+                let longer = current.max(stay);
+                let roomy = enter < longer;
+                let since = *self.roomy_since.get_or_insert(now);
+                if !roomy {
+                    self.roomy_since = None;
+                    longer
+                } else if now.saturating_duration_since(since) >= SHORTER_AFTER {
+                    self.roomy_since = None;
+                    enter
+                } else {
+                    longer
+                }
+            }
+        };
+        self.current = Some(current);
+        current
+    }
+}
+
+/// What the headers of voice packets take at this length of frames.
+pub(super) fn headers(frame: Duration) -> Bitrate {
+    Bitrate::from_bps((HEADER_BITS as f64 / frame.as_secs_f64().max(0.001)) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANY: FrameRange = FrameRange {
+        shortest: Duration::from_millis(20),
+        longest: Duration::from_millis(60),
+    };
+
+    struct Path {
+        frames: Frames,
+        now: Instant,
+        range: FrameRange,
+    }
+
+    impl Path {
+        fn new(range: FrameRange) -> Self {
+            Self {
+                frames: Frames::default(),
+                now: Instant::now(),
+                range,
+            }
+        }
+
+        /// Milliseconds of a frame after so many seconds at so many kbit/s, looked at ten times a second.
+        fn at(&mut self, kbps: u64, seconds: u64) -> u128 {
+            let mut frame = Duration::ZERO;
+            for _ in 0..=seconds * 10 {
+                frame = self
+                    .frames
+                    .handle_total(self.now, Bitrate::from_kbps(kbps), self.range);
+                self.now += Duration::from_millis(100);
+            }
+            frame.as_millis()
+        }
+    }
+
+    #[test]
+    fn a_narrow_path_has_longer_frames_at_once_and_shorter_ones_after_a_while() {
+        let mut path = Path::new(ANY);
+        assert_eq!(path.at(1000, 1), 20);
+        assert_eq!(path.at(40, 0), 40);
+        assert_eq!(path.at(25, 0), 60);
+        assert_eq!(path.at(1000, 4), 60);
+        assert_eq!(path.at(1000, 2), 20);
+    }
+
+    #[test]
+    fn a_wavering_estimate_changes_the_length_once() {
+        let mut path = Path::new(ANY);
+        path.at(1000, 1);
+        let mut lengths = Vec::new();
+        for step in 0..600 {
+            lengths.push(path.at(if step / 7 % 2 == 0 { 29 } else { 37 }, 0));
+        }
+        lengths.dedup();
+        assert_eq!(lengths, [60]);
+        // Room that comes for moments only is none.
+        for _ in 0..20 {
+            assert_eq!(path.at(100, 4), 60);
+            assert_eq!(path.at(25, 1), 60);
+        }
+    }
+
+    #[test]
+    fn neither_mode_nor_the_other_side_nor_the_codec_is_overruled() {
+        let range = |shortest, longest| FrameRange {
+            shortest: Duration::from_millis(shortest),
+            longest: Duration::from_millis(longest),
+        };
+        let ends = |range| {
+            let mut path = Path::new(range);
+            (path.at(1000, 1), path.at(20, 1))
+        };
+        assert_eq!(ends(range(10, 60)), (10, 60));
+        assert_eq!(ends(range(20, 40)), (20, 40));
+        assert_eq!(ends(range(40, 60)), (40, 60));
+        assert_eq!(ends(FrameRange::USUAL), (20, 20));
+        assert_eq!(ends(range(20, 10)), (10, 10));
+    }
+
+    #[test]
+    fn what_was_negotiated_sets_the_range() {
+        use ahoy_media::codec::opus::{OpusMode, OpusParameters};
+        let range = |codec, mode, ptime: Option<u64>, maxptime: Option<u64>| {
+            let opus = OpusParameters {
+                frame_time: ptime.map(Duration::from_millis),
+                longest_frame: maxptime.map(Duration::from_millis),
+                ..OpusParameters::default()
+            };
+            let sound = SoundOut {
+                codec,
+                payload_type: 111,
+                opus,
+            };
+            let range = FrameRange::of(&sound, OpusWish { mode, dtx: false });
+            (range.shortest.as_millis(), range.longest.as_millis())
+        };
+        let opus = SoundCodec::Opus;
+        assert_eq!(range(opus, OpusMode::Voice, None, None), (20, 60));
+        assert_eq!(range(opus, OpusMode::LowDelay, Some(10), Some(120)), (10, 60));
+        assert_eq!(range(opus, OpusMode::Music, Some(50), Some(45)), (40, 40));
+        assert_eq!(range(opus, OpusMode::Voice, Some(3), Some(5)), (20, 10));
+        assert_eq!(range(SoundCodec::G722, OpusMode::LowDelay, None, None), (20, 20));
+    }
+
+    #[test]
+    fn headers_shrink_with_the_number_of_packets() {
+        let kbps = |milliseconds| headers(Duration::from_millis(milliseconds)).as_bps() / 100;
+        assert_eq!((kbps(10), kbps(20), kbps(40), kbps(60)), (528, 264, 132, 88));
+    }
+}
