@@ -5,7 +5,7 @@
 
 mod cpu;
 mod fallback;
-mod frames;
+mod sound;
 mod rungs;
 
 use crate::settings::Limits;
@@ -15,18 +15,14 @@ use ahoy_media::video::send::VideoLimits;
 use ahoy_media::video::send::stats::QualityLimitationReason;
 use cpu::CpuCap;
 use fallback::Fallback;
-pub(crate) use frames::FrameRange;
-use frames::{Frames, headers};
+pub(crate) use sound::SoundRange;
+use sound::{Frames, headers};
 use rungs::{OFF, RUNGS, Rung};
 use std::time::{Duration, Instant};
 
-/// What voice takes whenever the network has it. Chosen, not measured: wide-band speech with in-band FEC.
-const VOICE: Bitrate = Bitrate::from_kbps(40);
-/// What it takes below [`NARROW`], where 16 kbit/s more are the difference between a picture and none.
+/// What voice takes below [`NARROW`], where 16 kbit/s more are the difference between a picture and none.
 const LEAN_VOICE: Bitrate = Bitrate::from_kbps(24);
 const NARROW: Bitrate = Bitrate::from_kbps(200);
-/// The least that is still speech (RFC 7587 §3.1.1 puts narrow-band speech at 8 to 12 kbit/s).
-const VOICE_FLOOR: Bitrate = Bitrate::from_kbps(8);
 
 /// Part of what is left that the picture's headers take, and the overshoot of its encoder.
 const HEADROOM: f64 = 0.10;
@@ -77,8 +73,8 @@ pub(crate) struct Conditions<'a> {
     pub(crate) theirs: &'a Constraints,
     /// Fraction 0..1 of what is sent that is lost.
     pub(crate) loss: f64,
-    /// What the frames of the voice may be.
-    pub(crate) frames: FrameRange,
+    /// What the sound may be.
+    pub(crate) sound: SoundRange,
 }
 
 #[derive(Debug, Default)]
@@ -113,8 +109,8 @@ impl Ladder {
                 .max_bandwidth
                 .map_or(Bitrate::from_bps(u64::MAX), Bitrate::from_bps),
         );
-        let frame = self.frames.handle_total(now, total, conditions.frames);
-        let picture = picture_share(total, frame, conditions.loss);
+        let frame = self.frames.handle_total(now, total, conditions.sound);
+        let picture = picture_share(conditions, total, frame);
         let hd = theirs.prefer_hd == Some(true);
         let highest = highest_allowed(conditions);
         let top = highest.max(self.cpu.top());
@@ -192,12 +188,22 @@ impl Ladder {
 }
 
 /// Bits per second for the encoder of the picture.
-fn picture_share(total: Bitrate, frame: Duration, loss: f64) -> u64 {
-    let voice = if total < NARROW { LEAN_VOICE } else { VOICE };
+fn picture_share(conditions: &Conditions<'_>, total: Bitrate, frame: Duration) -> u64 {
+    let voice = beside_picture(conditions, total);
     let rest = total
         .as_bps()
         .saturating_sub(voice.as_bps() + headers(frame).as_bps());
-    (rest as f64 * (1.0 - HEADROOM - loss.clamp(0.0, MOST_REPAIRS))) as u64
+    (rest as f64 * (1.0 - HEADROOM - conditions.loss.clamp(0.0, MOST_REPAIRS))) as u64
+}
+
+/// What the voice takes while there is a picture.
+fn beside_picture(conditions: &Conditions<'_>, total: Bitrate) -> Bitrate {
+    let SoundRange { least, most, .. } = conditions.sound;
+    if total < NARROW {
+        LEAN_VOICE.clamp(least, most)
+    } else {
+        most
+    }
 }
 
 /// The highest rung that neither side's wish forbids: the last one that is not larger than it.
@@ -256,12 +262,11 @@ fn plan(
     };
     let for_voice = total.as_bps().saturating_sub(headers(frame).as_bps());
     let voice = match frame_rate {
-        0 => for_voice.clamp(VOICE_FLOOR.as_bps(), VOICE.as_bps()),
-        _ if total < NARROW => LEAN_VOICE.as_bps(),
-        _ => VOICE.as_bps(),
+        0 => Bitrate::from_bps(for_voice).clamp(conditions.sound.least, conditions.sound.most),
+        _ => beside_picture(conditions, total),
     };
     Plan {
-        audio: Bitrate::from_bps(voice),
+        audio: voice,
         frame,
         video: VideoLimits {
             bitrate: Bitrate::from_bps(picture.max(RUNGS[OFF - 1].leave * 1000)),

@@ -1,7 +1,7 @@
 //! What the actor holds for the call that goes on.
 
 use crate::attention::Attention;
-use crate::ladder::{Conditions, FrameRange, Ladder, PictureStep, Plan};
+use crate::ladder::{Conditions, SoundRange, Ladder, PictureStep, Plan};
 use crate::measure::Meter;
 use crate::media_session::{MediaSession, MediaStats, Outgoing};
 use crate::peer_task::PeerWork;
@@ -89,8 +89,8 @@ pub(crate) struct Live {
     pub(crate) their_words: TheirWords,
     /// What the other side wishes to receive.
     theirs: Constraints,
-    /// What the frames of the voice may be, by what was negotiated.
-    frames: FrameRange,
+    /// What the sound may be, by what was negotiated.
+    sound: SoundRange,
     ladder: Ladder,
     /// Fraction 0..1 of what is sent that is lost, smoothed.
     loss_out: f64,
@@ -143,7 +143,7 @@ impl Live {
             remote_media: MediaState::default(),
             their_words: TheirWords::default(),
             theirs: no_wishes(),
-            frames: FrameRange::USUAL,
+            sound: SoundRange::USUAL,
             ladder: Ladder::default(),
             loss_out: 0.0,
             step: None,
@@ -228,7 +228,7 @@ impl Live {
         let Some(sound) = self.peer.as_ref().and_then(|peer| peer.sound_out()) else {
             return;
         };
-        self.frames = FrameRange::of(&sound, wish);
+        self.sound = SoundRange::of(&sound, wish);
         if let Some(session) = self.session() {
             session.set_sound(sound);
         }
@@ -241,7 +241,7 @@ impl Live {
             ours: limits,
             theirs: &self.theirs,
             loss: self.loss_out,
-            frames: self.frames,
+            sound: self.sound,
         };
         let plan = self.ladder.handle_conditions(now, &conditions);
         self.step = Some(plan.step);

@@ -13,7 +13,7 @@ use ahoy_call::CallId;
 use ahoy_media::audio::render_tap::render_tap;
 use ahoy_media::audio::voice::VoiceSettings;
 use ahoy_media::audio::{AudioCapture, AudioInStats, AudioOutStats, AudioPlayout, CaptureSettings};
-use ahoy_media::codec::opus::{OpusSettings, OpusWish};
+use ahoy_media::codec::opus::{OpusMode, OpusSettings, OpusWish};
 use ahoy_media::codec::{AudioEncoder, CodecError, PictureCodec, SoundCodec};
 use ahoy_media::device::{
     AudioSink, AudioSource, DeviceError, DeviceKind, Devices, VideoRequest, VideoSink, VideoSource,
@@ -268,8 +268,12 @@ impl Opening {
 
     fn open_playout(&self, peer: &Peer, codec: SoundCodec) -> Result<AudioPlayout, DeviceError> {
         let sink = self.speaker(&self.choice.speaker)?;
+        let channels = match self.opus.mode {
+            OpusMode::Music => 2,
+            OpusMode::Voice | OpusMode::LowDelay => 1,
+        };
         let failed = self.loss_reporter(DeviceKind::Speaker);
-        let playout = AudioPlayout::start(sink, codec, JitterBufferSettings::default(), failed)?;
+        let playout = AudioPlayout::start(sink, codec, channels, JitterBufferSettings::default(), failed)?;
         let inlet = playout.inlet();
         let mut first = self.moment(false, MediaMoment::FirstReceived);
         peer.set_audio_receiver(Box::new(move |packet| {

@@ -64,8 +64,10 @@ pub trait AudioEncoder: Send {
     fn set_frame_time(&mut self, time: Duration) -> Result<(), CodecError>;
 }
 
-/// Decodes to mono 48 kHz.
+/// Decodes to interleaved 48 kHz. Counts and lengths are of samples per channel.
 pub trait AudioDecoder: Send {
+    /// Channels of the interleaved samples.
+    fn channels(&self) -> u16;
     /// RTP ticks per second; divides 48000.
     fn clock_rate(&self) -> SampleRate;
     /// Tells what a packet holds without decoding it; an error when it is no packet of this codec.

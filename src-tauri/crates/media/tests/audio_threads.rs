@@ -101,6 +101,7 @@ fn a_tone_goes_through_both_threads_in_real_time() {
     let playout = AudioPlayout::start(
         Box::new(probe),
         SoundCodec::Opus,
+        1,
         JitterBufferSettings::default(),
         |_| {},
     )
@@ -190,6 +191,7 @@ fn a_lost_speaker_is_reported_once_and_another_takes_over() {
     let playout = AudioPlayout::start(
         Box::new(Unplugged),
         SoundCodec::Opus,
+        1,
         JitterBufferSettings::default(),
         move |error| {
             failed_tx.send(error).ok();
@@ -227,6 +229,7 @@ fn packets_beyond_the_queue_are_dropped_and_counted_after_the_end() {
     let playout = AudioPlayout::start(
         Box::new(SilentSpeaker::new()),
         SoundCodec::Opus,
+        1,
         JitterBufferSettings::default(),
         |_| {},
     )

@@ -5,7 +5,7 @@ struct Call {
     ours: Limits,
     theirs: Constraints,
     loss: f64,
-    frames: FrameRange,
+    sound: SoundRange,
     now: Instant,
 }
 
@@ -19,9 +19,9 @@ impl Call {
                 ..Constraints::default()
             },
             loss: 0.0,
-            frames: FrameRange {
-                shortest: Duration::from_millis(20),
+            sound: SoundRange {
                 longest: Duration::from_millis(60),
+                ..SoundRange::USUAL
             },
             now: Instant::now(),
         }
@@ -43,7 +43,7 @@ impl Call {
             ours: &self.ours,
             theirs: &self.theirs,
             loss: self.loss,
-            frames: self.frames,
+            sound: self.sound,
         };
         self.ladder.handle_conditions(self.now, &conditions)
     }
@@ -76,7 +76,7 @@ fn every_estimate_has_the_picture_that_is_promised_for_it() {
         let plan = Call::new().at(kbps, 5);
         assert_eq!(plan.step.name, name, "{kbps} kbit/s");
         assert!(
-            plan.audio >= VOICE_FLOOR && plan.audio <= VOICE,
+            plan.audio >= SoundRange::USUAL.least && plan.audio <= SoundRange::USUAL.most,
             "{kbps}: {plan:?}"
         );
         assert!(sum(&plan) <= kbps.max(17) * 1000, "{kbps}: {plan:?}");
@@ -97,9 +97,20 @@ fn voice_alone_gets_all_there_is() {
     assert_eq!([voice(62), voice(50), voice(30)], [(20, 35), (40, 36), (60, 21)]);
     assert_eq!([voice(25), voice(12)], [(60, 16), (60, 8)]);
     let mut call = Call::new();
-    call.frames = FrameRange::USUAL;
+    call.sound = SoundRange::USUAL;
     let plan = call.at(25, 1);
-    assert_eq!((plan.frame.as_millis(), plan.audio), (20, VOICE_FLOOR));
+    assert_eq!((plan.frame.as_millis(), plan.audio), (20, SoundRange::USUAL.least));
+}
+
+#[test]
+fn sound_that_takes_more_leaves_less_for_the_picture() {
+    let mut call = Call::new();
+    let usual = call.at(500, 1).video.bitrate.as_kbps();
+    (call.sound.least, call.sound.most) = (Bitrate::from_kbps(64), Bitrate::from_kbps(64));
+    let plan = call.at(500, 1);
+    assert_eq!(plan.audio.as_kbps(), 64);
+    assert_eq!(usual - plan.video.bitrate.as_kbps(), 22);
+    assert_eq!(call.at(100, 1).audio.as_kbps(), 64);
 }
 
 #[test]

@@ -63,9 +63,10 @@ impl SoundCodec {
         })
     }
 
-    pub fn decoder(self) -> Result<Box<dyn AudioDecoder>, CodecError> {
+    /// `channels`: 1, or 2 for whoever wants stereo where the codec has it.
+    pub fn decoder(self, channels: u16) -> Result<Box<dyn AudioDecoder>, CodecError> {
         Ok(match self {
-            SoundCodec::Opus => Box::new(OpusDecoder::new()?),
+            SoundCodec::Opus => Box::new(OpusDecoder::with_channels(channels)?),
             SoundCodec::Pcmu => Box::new(WaveformDecoder::<MuLaw>::new()?),
             SoundCodec::Pcma => Box::new(WaveformDecoder::<ALaw>::new()?),
             SoundCodec::G722 => Box::new(WaveformDecoder::<G722>::new()?),
@@ -110,7 +111,7 @@ mod tests {
             let mut encoder = codec
                 .encoder(Bitrate::from_kbps(32), opus)
                 .expect("an encoder");
-            let mut decoder = codec.decoder().expect("a decoder");
+            let mut decoder = codec.decoder(1).expect("a decoder");
             assert_eq!(encoder.clock_rate(), decoder.clock_rate());
             let frame = vec![0.1; encoder.frame_samples() * usize::from(encoder.channels())];
             let payload = encoder.encode(&frame).expect("a frame");

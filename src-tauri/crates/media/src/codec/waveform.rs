@@ -154,6 +154,10 @@ impl<L: Law> WaveformDecoder<L> {
 }
 
 impl<L: Law> AudioDecoder for WaveformDecoder<L> {
+    fn channels(&self) -> u16 {
+        1
+    }
+
     fn clock_rate(&self) -> SampleRate {
         CLOCK
     }

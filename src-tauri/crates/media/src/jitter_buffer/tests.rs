@@ -673,7 +673,7 @@ proptest! {
                 codec: None,
                 ..packet(0, start + ms(at))
             };
-            let content = PacketContent { samples, protects: samples / 2, rebuilds: samples * 3, rests };
+            let content = PacketContent { samples, channels: 1, protects: samples / 2, rebuilds: samples * 3, rests };
             buffer.insert(packet, content);
             let pull = buffer.pull(start + ms(at));
             prop_assert!(samples_of(&pull) > 0);

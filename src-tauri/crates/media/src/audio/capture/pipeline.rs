@@ -1,7 +1,10 @@
-//! What happens to captured sound: to mono 48 kHz, echo and noise away, level, mute, frames of the encoder's length, encoding. Pure.
+//! What happens to captured sound: to 48 kHz, echo and noise away, level, mute, frames of the encoder's length, encoding.
+//! Pure.
+//!
+//! It is mono, but for a stereo encoder with a stereo microphone: music goes as it comes, without any processing.
 
 use crate::audio::attention::{MicrophoneSignal, MutedSpeech, SignalChange};
-use crate::audio::frame::{FRAME_SAMPLES, FrameCutter, spread_to_channels};
+use crate::audio::frame::{FRAME_SAMPLES, FrameCutter, mix_to_mono, spread_to_channels};
 use crate::audio::level::Level;
 use crate::audio::render_tap::RenderFeed;
 use crate::audio::resample::{FormatError, FromDevice};
@@ -10,6 +13,7 @@ use crate::codec::{AudioEncoder, CodecError, SoundCodec};
 use crate::device::AudioFormat;
 use crate::packet::EncodedFrame;
 use crate::units::{Bitrate, RtpTime, SampleRate};
+use bytes::Bytes;
 use std::time::{Duration, Instant};
 
 /// Samples in, encoded frames out.
@@ -17,6 +21,8 @@ pub struct CapturePipeline {
     encoder: Box<dyn AudioEncoder>,
     format: AudioFormat,
     converter: FromDevice,
+    /// Of the frames before they are encoded.
+    channels: u16,
     converted: Vec<f32>,
     cutter: FrameCutter,
     frame: Vec<f32>,
@@ -47,12 +53,16 @@ impl CapturePipeline {
         encoder: Box<dyn AudioEncoder>,
         first_rtp_time: RtpTime,
     ) -> Result<Self, FormatError> {
+        let channels = channels_between(format, encoder.as_ref());
+        let mut cutter = FrameCutter::new(encoder.frame_samples());
+        cutter.set_channels(channels);
         Ok(Self {
             format,
-            converter: FromDevice::new(format)?,
+            converter: FromDevice::to_channels(format, channels)?,
+            channels,
             converted: Vec::with_capacity(8 * FRAME_SAMPLES),
-            cutter: FrameCutter::new(encoder.frame_samples()),
-            frame: Vec::with_capacity(LONGEST_FRAME),
+            cutter,
+            frame: Vec::with_capacity(2 * LONGEST_FRAME),
             interleaved: Vec::with_capacity(2 * LONGEST_FRAME),
             ticks_per_frame: ticks_per_frame(encoder.as_ref()),
             encoder,
@@ -73,8 +83,10 @@ impl CapturePipeline {
 
     /// Prepares for another device; samples that wait for their frame are kept.
     pub fn set_format(&mut self, format: AudioFormat) -> Result<(), FormatError> {
-        self.converter = FromDevice::new(format)?;
-        self.format = format;
+        let channels = channels_between(format, self.encoder.as_ref());
+        self.converter = FromDevice::to_channels(format, channels)?;
+        self.cutter.set_channels(channels);
+        (self.format, self.channels) = (format, channels);
         self.signal.reset();
         self.signal_is_gone = false;
         Ok(())
@@ -121,6 +133,18 @@ impl CapturePipeline {
     pub fn set_encoder(&mut self, encoder: Box<dyn AudioEncoder>) {
         self.encoder = encoder;
         self.follow_encoder();
+        let channels = channels_between(self.format, self.encoder.as_ref());
+        if channels != self.channels {
+            match FromDevice::to_channels(self.format, channels) {
+                Ok(converter) => {
+                    self.converter = converter;
+                    self.cutter.set_channels(channels);
+                    self.channels = channels;
+                }
+                // Mono goes to a stereo encoder too, and stereo is mixed for one of mono.
+                Err(error) => tracing::warn!(%error, "the channels stay as they are"),
+            }
+        }
     }
 
     fn follow_encoder(&mut self) {
@@ -164,17 +188,15 @@ impl CapturePipeline {
         }
         self.clean(captured_at);
         self.captured = Level::of(&self.frame);
-        let time = SampleRate::HZ_48000.time_of(self.frame.len());
+        let time = self.frame_time();
         let noticed = self
             .muted_speech
             .observe(self.captured, time, self.muted, captured_at);
         self.muted_speech_noticed += u64::from(noticed);
         self.apply_mute();
         self.sent = Level::of(&self.frame);
-        self.interleaved.clear();
-        spread_to_channels(&self.frame, self.encoder.channels(), &mut self.interleaved);
         Ok(Some(EncodedFrame {
-            payload: self.encoder.encode(&self.interleaved)?,
+            payload: self.encode()?,
             rtp_time,
             keyframe: false,
             captured_at,
@@ -201,6 +223,19 @@ impl CapturePipeline {
         self.sent
     }
 
+    fn encode(&mut self) -> Result<Bytes, CodecError> {
+        if self.channels == self.encoder.channels() {
+            return self.encoder.encode(&self.frame);
+        }
+        self.interleaved.clear();
+        if self.channels == 1 {
+            spread_to_channels(&self.frame, self.encoder.channels(), &mut self.interleaved);
+        } else {
+            mix_to_mono(&self.frame, self.channels, &mut self.interleaved);
+        }
+        self.encoder.encode(&self.interleaved)
+    }
+
     /// Takes echo and noise out of the frame. What is played goes in first: its echo is never earlier.
     fn clean(&mut self, captured_at: Instant) {
         let mut queued = Duration::ZERO;
@@ -208,6 +243,9 @@ impl CapturePipeline {
             let voice = &mut self.voice;
             played.drain(|samples| voice.handle_played(samples));
             queued = played.queued();
+        }
+        if self.channels != 1 {
+            return;
         }
         let now = self.last_push.unwrap_or(captured_at);
         let waited = now.saturating_duration_since(captured_at);
@@ -231,6 +269,11 @@ impl CapturePipeline {
     }
 }
 
+/// Channels on the way from a device to an encoder.
+fn channels_between(format: AudioFormat, encoder: &dyn AudioEncoder) -> u16 {
+    format.channels.min(encoder.channels()).max(1)
+}
+
 /// Samples of 60 ms.
 const LONGEST_FRAME: usize = 3 * FRAME_SAMPLES;
 
@@ -242,7 +285,6 @@ fn ticks_per_frame(encoder: &dyn AudioEncoder) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
 
     /// Writes the first, the last and the loudest sample, to see what reached the encoder.
     struct Seen {

@@ -22,7 +22,7 @@ const STEP: usize = 960;
 /// Bytes: a packet this short says that the sender is silent until it says otherwise.
 const SILENT_PACKET: usize = 2;
 
-/// Decodes, recovers and conceals; mono.
+/// Decodes, recovers and conceals.
 pub struct OpusDecoder {
     decoder: Decoder,
     redundancy: Redundancy,
@@ -32,12 +32,18 @@ pub struct OpusDecoder {
 }
 
 impl OpusDecoder {
+    /// To mono: stereo is mixed.
     pub fn new() -> Result<Self, CodecError> {
+        Self::with_channels(1)
+    }
+
+    /// To mono or stereo, whatever comes.
+    pub fn with_channels(channels: u16) -> Result<Self, CodecError> {
         let failed = |error: OpusError| CodecError::Failed {
             codec: CODEC,
             why: error.to_string(),
         };
-        let mut decoder = Decoder::new().map_err(failed)?;
+        let mut decoder = Decoder::new(usize::from(channels)).map_err(failed)?;
         decoder
             .set(sys::OPUS_SET_COMPLEXITY_REQUEST, COMPLEXITY)
             .map_err(failed)?;
@@ -45,11 +51,11 @@ impl OpusDecoder {
             decoder,
             redundancy: Redundancy::new().map_err(failed)?,
             ready: Vec::with_capacity(1500),
-            scratch: Vec::with_capacity(LONGEST_PACKET),
+            scratch: Vec::with_capacity(LONGEST_PACKET * usize::from(channels)),
         })
     }
 
-    /// Lets `fill` write `samples` more places of `out`; on an error `out` is as before.
+    /// Lets `fill` write `samples` more per channel to `out`; on an error `out` is as before.
     fn append(
         &mut self,
         samples: usize,
@@ -57,10 +63,11 @@ impl OpusDecoder {
         fill: impl FnOnce(&mut Decoder, &Redundancy, &mut [f32]) -> Result<usize, OpusError>,
     ) -> Result<usize, CodecError> {
         let start = out.len();
-        out.resize(start + samples, 0.0);
+        let channels = self.decoder.channels();
+        out.resize(start + samples * channels, 0.0);
         match fill(&mut self.decoder, &self.redundancy, &mut out[start..]) {
             Ok(count) => {
-                out.truncate(start + count);
+                out.truncate(start + count * channels);
                 Ok(count)
             }
             Err(error) => {
@@ -72,6 +79,10 @@ impl OpusDecoder {
 }
 
 impl AudioDecoder for OpusDecoder {
+    fn channels(&self) -> u16 {
+        self.decoder.channels() as u16
+    }
+
     fn clock_rate(&self) -> SampleRate {
         SampleRate::HZ_48000
     }
@@ -132,7 +143,8 @@ impl AudioDecoder for OpusDecoder {
         let result = self.append(whole, &mut scratch, |decoder, _, room| {
             decoder.decode(next_payload, true, room)
         });
-        out.extend_from_slice(&scratch[scratch.len() - samples.min(scratch.len())..]);
+        let end = samples * self.decoder.channels();
+        out.extend_from_slice(&scratch[scratch.len() - end.min(scratch.len())..]);
         self.scratch = scratch;
         result.map(|_| samples)
     }
@@ -164,9 +176,12 @@ impl AudioDecoder for OpusDecoder {
     }
 
     fn conceal(&mut self, samples: usize, out: &mut Vec<f32>) -> Result<usize, CodecError> {
-        let end = out.len() + samples;
+        let channels = self.decoder.channels();
+        let end = out.len() + samples * channels;
         while out.len() < end {
-            let left = (end - out.len()).next_multiple_of(GRAIN).min(STEP);
+            let left = ((end - out.len()) / channels)
+                .next_multiple_of(GRAIN)
+                .min(STEP);
             self.append(left, out, |decoder, _, room| decoder.decode(&[], false, room))?;
         }
         out.truncate(end);

@@ -1,8 +1,8 @@
-//! How long the frames of the voice are: the headers of fifty packets a second are more than a narrow path carries.
-//! Pure, told the time.
+//! What the sound may take, and how long its frames are: the headers of fifty packets a second are more than a narrow path
+//! carries. Pure, told the time.
 
 use ahoy_media::codec::SoundCodec;
-use ahoy_media::codec::opus::OpusWish;
+use ahoy_media::codec::opus::{OpusMode, OpusWish};
 use ahoy_media::units::Bitrate;
 use ahoy_peer::SoundOut;
 use std::time::{Duration, Instant};
@@ -38,25 +38,46 @@ const STEPS: [Step; 4] = [
 /// the queue before the next.
 const SHORTER_AFTER: Duration = Duration::from_secs(5);
 
-/// The lengths that the codec, this side's mode and the other side leave.
+/// The least that is still speech (RFC 7587 §3.1.1 puts narrow-band speech at 8 to 12 kbit/s).
+const LEAST: Bitrate = Bitrate::from_kbps(8);
+/// What voice takes whenever the network has it. Chosen, not measured: wide-band speech with in-band FEC.
+const VOICE: Bitrate = Bitrate::from_kbps(40);
+/// As above; RFC 7587 §3.1.1 puts music in stereo at 64 to 128 kbit/s.
+const MUSIC: Bitrate = Bitrate::from_kbps(96);
+/// Of the other codecs, always.
+const WAVEFORM: Bitrate = Bitrate::from_kbps(64);
+
+/// What the codec, this side's mode and the other side leave of lengths and bitrates, headers not included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FrameRange {
+pub(crate) struct SoundRange {
     pub(crate) shortest: Duration,
     pub(crate) longest: Duration,
+    pub(crate) least: Bitrate,
+    pub(crate) most: Bitrate,
 }
 
-impl FrameRange {
-    /// Of a codec with frames of one length, and of any before it is known.
+impl SoundRange {
+    /// Before anything is known.
     pub(crate) const USUAL: Self = Self {
         shortest: Duration::from_millis(20),
         longest: Duration::from_millis(20),
+        least: LEAST,
+        most: VOICE,
     };
 
-    /// What is left by the codec, the mode, and the other side's `ptime` and `maxptime`.
+    /// Of what was negotiated.
     pub(crate) fn of(sound: &SoundOut, wish: OpusWish) -> Self {
         if sound.codec != SoundCodec::Opus {
-            return Self::USUAL;
+            return Self {
+                least: WAVEFORM,
+                most: WAVEFORM,
+                ..Self::USUAL
+            };
         }
+        let most = match wish.mode {
+            OpusMode::Voice | OpusMode::LowDelay => VOICE,
+            OpusMode::Music => MUSIC,
+        };
         let known = |time: Duration| {
             let mut shorter = STEPS.iter().rev().filter(|step| step.frame <= time);
             shorter.next().map_or(STEPS[0].frame, |step| step.frame)
@@ -65,6 +86,11 @@ impl FrameRange {
         Self {
             shortest: wish.mode.frame_time().max(said),
             longest: sound.opus.longest_frame.map_or(LONGEST, known),
+            least: LEAST,
+            most: sound
+                .opus
+                .max_average_bitrate
+                .map_or(most, |theirs| theirs.clamp(LEAST, most)),
         }
     }
 }
@@ -80,7 +106,7 @@ pub(super) struct Frames {
 
 impl Frames {
     /// The length for so many bits per second, all media and headers together.
-    pub(super) fn handle_total(&mut self, now: Instant, total: Bitrate, range: FrameRange) -> Duration {
+    pub(super) fn handle_total(&mut self, now: Instant, total: Bitrate, range: SoundRange) -> Duration {
         let shortest_with = |limit: fn(&Step) -> Bitrate| {
             let fits = STEPS.iter().find(|step| total >= limit(step));
             fits.map_or(range.longest, |step| step.frame)
@@ -123,19 +149,20 @@ pub(super) fn headers(frame: Duration) -> Bitrate {
 mod tests {
     use super::*;
 
-    const ANY: FrameRange = FrameRange {
+    const ANY: SoundRange = SoundRange {
         shortest: Duration::from_millis(20),
         longest: Duration::from_millis(60),
+        ..SoundRange::USUAL
     };
 
     struct Path {
         frames: Frames,
         now: Instant,
-        range: FrameRange,
+        range: SoundRange,
     }
 
     impl Path {
-        fn new(range: FrameRange) -> Self {
+        fn new(range: SoundRange) -> Self {
             Self {
                 frames: Frames::default(),
                 now: Instant::now(),
@@ -185,9 +212,10 @@ mod tests {
 
     #[test]
     fn neither_mode_nor_the_other_side_nor_the_codec_is_overruled() {
-        let range = |shortest, longest| FrameRange {
+        let range = |shortest, longest| SoundRange {
             shortest: Duration::from_millis(shortest),
             longest: Duration::from_millis(longest),
+            ..SoundRange::USUAL
         };
         let ends = |range| {
             let mut path = Path::new(range);
@@ -196,13 +224,13 @@ mod tests {
         assert_eq!(ends(range(10, 60)), (10, 60));
         assert_eq!(ends(range(20, 40)), (20, 40));
         assert_eq!(ends(range(40, 60)), (40, 60));
-        assert_eq!(ends(FrameRange::USUAL), (20, 20));
+        assert_eq!(ends(SoundRange::USUAL), (20, 20));
         assert_eq!(ends(range(20, 10)), (10, 10));
     }
 
     #[test]
     fn what_was_negotiated_sets_the_range() {
-        use ahoy_media::codec::opus::{OpusMode, OpusParameters};
+        use ahoy_media::codec::opus::OpusParameters;
         let range = |codec, mode, ptime: Option<u64>, maxptime: Option<u64>| {
             let opus = OpusParameters {
                 frame_time: ptime.map(Duration::from_millis),
@@ -214,7 +242,7 @@ mod tests {
                 payload_type: 111,
                 opus,
             };
-            let range = FrameRange::of(&sound, OpusWish { mode, dtx: false });
+            let range = SoundRange::of(&sound, OpusWish { mode, dtx: false });
             (range.shortest.as_millis(), range.longest.as_millis())
         };
         let opus = SoundCodec::Opus;
@@ -223,6 +251,23 @@ mod tests {
         assert_eq!(range(opus, OpusMode::Music, Some(50), Some(45)), (40, 40));
         assert_eq!(range(opus, OpusMode::Voice, Some(3), Some(5)), (20, 10));
         assert_eq!(range(SoundCodec::G722, OpusMode::LowDelay, None, None), (20, 20));
+        let bitrates = |codec, mode, most: Option<u64>| {
+            let opus = OpusParameters {
+                max_average_bitrate: most.map(Bitrate::from_kbps),
+                ..OpusParameters::default()
+            };
+            let sound = SoundOut {
+                codec,
+                payload_type: 111,
+                opus,
+            };
+            let range = SoundRange::of(&sound, OpusWish { mode, dtx: false });
+            (range.least.as_kbps(), range.most.as_kbps())
+        };
+        assert_eq!(bitrates(opus, OpusMode::Music, Some(510)), (8, 96));
+        assert_eq!(bitrates(opus, OpusMode::Voice, Some(24)), (8, 24));
+        assert_eq!(bitrates(opus, OpusMode::LowDelay, Some(6)), (8, 8));
+        assert_eq!(bitrates(SoundCodec::Pcmu, OpusMode::Voice, None), (64, 64));
     }
 
     #[test]
