@@ -56,7 +56,7 @@ impl Relay {
     pub(crate) fn issue_to_room(&self, conn: ConnId, now: u64) -> Issued {
         let mut urls = self.turn.urls();
         urls.retain(|url| url.starts_with("turn"));
-        urls.sort_by_key(|url| !(url.starts_with("turn:") && !url.ends_with("transport=tcp")));
+        urls.sort_by_key(|url| !url.starts_with("turn:") || url.ends_with("transport=tcp"));
         let issued = credentials::issue(&self.secret, &format!("room-{}", conn.0), now, TURN_TTL);
         Issued {
             urls,

@@ -40,12 +40,12 @@ impl Session {
 
     fn handle_call(&mut self, transaction: String, request: wire::Call, own: Option<Own>) {
         if self.me.as_ref().map(RoomId::as_str) != Some(&request.tour.room_id) {
-            return self.from_stranger();
+            return self.count_stranger();
         }
         let resume = own.as_ref().is_some_and(|own| own.resume);
         match self.calls.by_tour(&request.tour) {
             // Nobody else can know the guest ids that this side made.
-            Some(call) if call.outgoing => self.from_stranger(),
+            Some(call) if call.outgoing => self.count_stranger(),
             Some(_) if resume => self.handle_resume(transaction, &request.tour),
             Some(call) => {
                 call.request = Some(transaction);
@@ -72,7 +72,7 @@ impl Session {
 
     fn handle_new_call(&mut self, transaction: String, request: wire::Call, own: Option<Own>) {
         let Some(id) = ids::call_id(&request.tour.guest_id).or_else(|| self.spare_call_id()) else {
-            return self.from_stranger();
+            return self.count_stranger();
         };
         let mut call = Call::new(
             id.clone(),
@@ -88,7 +88,7 @@ impl Session {
         if self.calls.add(call).is_none() {
             // Too many calls at once, or a name that is taken.
             self.out.push_back(busy.to_text());
-            return self.from_stranger();
+            return self.count_stranger();
         }
         self.ring(id, request, own.unwrap_or_default(), 0);
     }
@@ -101,7 +101,7 @@ impl Session {
     fn ring(&mut self, call: CallId, request: wire::Call, own: Own, negotiation: u32) {
         let Some(me) = self.me.clone() else { return };
         let Ok(from) = RoomId::new(ids::room_of(&request.tour.guest_id)) else {
-            return self.from_stranger();
+            return self.count_stranger();
         };
         let impatient = from.as_str().starts_with(MEDIA_SERVER_ROOM);
         let purpose = Purpose::from_word(&request.kind);
@@ -168,7 +168,7 @@ impl Session {
         let known = self.calls.by_tour(&answer.tour);
         let waits = |call: &&mut Call| call.outgoing && (call.over.is_none() || call.farewell.is_some());
         let Some(call) = known.filter(waits) else {
-            return self.from_stranger();
+            return self.count_stranger();
         };
         let id = call.id.clone();
         let Some(what) = call.take_asked(transaction) else {
@@ -215,7 +215,7 @@ impl Session {
             .as_ref()
             .is_some_and(|guest| *guest != call.tour.guest_id)
         {
-            return self.from_stranger();
+            return self.count_stranger();
         }
         let id = call.id.clone();
         let what = call.take_asked(transaction);
@@ -238,7 +238,7 @@ impl Session {
     fn handle_candidate(&mut self, candidate: wire::Candidate, own: Option<Own>) {
         let known = self.calls.by_tour(&candidate.tour);
         let Some(call) = known.filter(|call| call.over.is_none()) else {
-            return self.from_stranger();
+            return self.count_stranger();
         };
         let id = call.id.clone();
         if let Some(own) = own {
@@ -319,7 +319,7 @@ impl Session {
         let known = self.calls.by_tour(&bye.tour);
         // The server remembers calls that are long over.
         let Some(call) = known.filter(|call| call.over.is_none()) else {
-            return self.from_stranger();
+            return self.count_stranger();
         };
         let id = call.id.clone();
         let signal = match own {
@@ -343,7 +343,7 @@ impl Session {
         self.events.push_back(Event::Signal(signal));
     }
 
-    fn from_stranger(&mut self) {
+    fn count_stranger(&mut self) {
         self.strangers += 1;
         tracing::debug!("message of no call of this room skipped");
         self.events
