@@ -13,6 +13,8 @@ const CUT: f64 = 0.88;
 const DEEPEST_CUT: f64 = 0.4;
 /// A target that was not used is cut to this part of itself: little arrives because little was sent.
 const UNPROVEN_CUT: f64 = 0.75;
+/// Unless less than this part of what was sent arrives out of a long queue: then it is known what the path carries.
+const PROOF: f64 = 0.85;
 /// A queue is to be empty after about this much time.
 const DRAIN_TIME: f64 = 0.5;
 /// Where the rate goes on once the queue is empty, as part of what arrived.
@@ -37,6 +39,8 @@ const SHORT_QUEUE: Duration = Duration::from_millis(20);
 const EMPTY_QUEUE: Duration = Duration::from_millis(12);
 /// A queue that two cuts did not shorten for this long is not ours.
 const CONTENTION_AFTER: Duration = Duration::from_millis(2500);
+/// Part of what is sent above which what arrives comes out of our own queue.
+const DRAINS: f64 = 1.15;
 /// And this long without a queue they are gone.
 const CONTENTION_ENDS: Duration = Duration::from_secs(1);
 /// Whoever else fills a queue makes it lose packets; without any for so long it may be ours after all.
@@ -53,6 +57,8 @@ pub(crate) struct Signal {
     pub(crate) rtt: Duration,
     /// What arrived in the last moments, bits per second; `None` = not known yet.
     pub(crate) acked: Option<f64>,
+    /// What was sent in the same time.
+    pub(crate) sent: f64,
     /// Much less than the target was sent.
     pub(crate) application_limited: bool,
     /// Clearly more than the target was sent: a voice cannot be less than it is.
@@ -188,13 +194,19 @@ impl Aimd {
         let arrives = self.carried(signal);
         let drain = 1.0 - signal.queue.as_secs_f64() / DRAIN_TIME;
         let mut to = arrives * drain.clamp(DEEPEST_CUT, CUT);
-        if signal.application_limited {
+        let proven =
+            signal.queue > LONG_QUEUE * 2 && signal.acked.is_some_and(|acked| acked < signal.sent * PROOF);
+        if signal.application_limited && !proven {
             // What arrives is what was sent, and says little of what the path carries.
             to = to.max(self.target * UNPROVEN_CUT);
         }
         // Only the first cut of a queue knows the rate before it; one below what is recalled disproves that.
         if self.after_drain.is_none() {
-            self.recall = Some(self.target);
+            self.recall = Some(if signal.application_limited {
+                self.target.min(signal.sent)
+            } else {
+                self.target
+            });
         }
         if to < self.target {
             self.target = to.max(self.min);
@@ -250,8 +262,15 @@ impl Aimd {
         });
         let stands = signal.queue.as_secs_f64() > standing.queue.as_secs_f64() * 0.7;
         let waited = now.saturating_duration_since(standing.since) > CONTENTION_AFTER;
+        // More arrives than is sent: it is our own that empties, however slowly.
+        let drains = signal.acked.is_some_and(|acked| acked > signal.sent * DRAINS);
         if !stands {
             self.standing = None;
+        } else if drains {
+            self.standing = Some(Standing {
+                since: now,
+                ..standing
+            });
         } else if waited && standing.cuts >= 2 && !signal.overrun {
             self.contention = true;
             self.lost_at = Some(now);

@@ -97,6 +97,7 @@ impl Control {
             queue,
             rtt: self.rtt,
             acked: self.acked(queue),
+            sent: self.rate.sent(ACKED_WINDOW),
             application_limited: sent < APPLICATION_LIMITED * self.aimd.target(),
             overrun: self.rate.sent(ACKED_WINDOW) > OVERRUN * self.aimd.target(),
             loss: (self.loss.fraction() - self.loss.inherent()).max(0.0),
