@@ -29,7 +29,10 @@ fn talk(caller: &[&str], callee: &[&str]) -> [Event; 2] {
 
 /// Milliseconds of a packet and channels.
 fn shape(side: &Event, direction: &str) -> (f64, f64) {
-    (number(&side[direction], "ptime"), number(&side[direction], "channels"))
+    (
+        number(&side[direction], "ptime"),
+        number(&side[direction], "channels"),
+    )
 }
 
 #[test]

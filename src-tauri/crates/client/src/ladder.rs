@@ -5,8 +5,8 @@
 
 mod cpu;
 mod fallback;
-mod sound;
 mod rungs;
+mod sound;
 
 use crate::settings::Limits;
 use ahoy_call::Constraints;
@@ -15,9 +15,9 @@ use ahoy_media::video::send::VideoLimits;
 use ahoy_media::video::send::stats::QualityLimitationReason;
 use cpu::CpuCap;
 use fallback::Fallback;
+use rungs::{OFF, RUNGS, Rung};
 pub(crate) use sound::SoundRange;
 use sound::{Frames, headers};
-use rungs::{OFF, RUNGS, Rung};
 use std::time::{Duration, Instant};
 
 /// What voice takes below [`NARROW`], where 16 kbit/s more are the difference between a picture and none.

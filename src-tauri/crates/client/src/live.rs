@@ -1,7 +1,7 @@
 //! What the actor holds for the call that goes on.
 
 use crate::attention::Attention;
-use crate::ladder::{Conditions, SoundRange, Ladder, PictureStep, Plan};
+use crate::ladder::{Conditions, Ladder, PictureStep, Plan, SoundRange};
 use crate::measure::Meter;
 use crate::media_session::{MediaSession, MediaStats, Outgoing};
 use crate::peer_task::PeerWork;

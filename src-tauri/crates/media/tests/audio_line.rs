@@ -123,7 +123,13 @@ fn longer_frames_are_heard_as_well_and_no_later_than_they_must() {
 
 #[test]
 fn longer_frames_survive_loss() {
-    for (milliseconds, loss, kbps) in [(40, 0.1, 24), (60, 0.1, 16), (60, 0.2, 16), (60, 0.3, 16), (60, 0.1, 40)] {
+    for (milliseconds, loss, kbps) in [
+        (40, 0.1, 24),
+        (60, 0.1, 16),
+        (60, 0.2, 16),
+        (60, 0.3, 16),
+        (60, 0.1, 40),
+    ] {
         let mut random = Seeded(13);
         let line = Line {
             said: Said::Speech,
@@ -136,9 +142,14 @@ fn longer_frames_survive_loss() {
         let stats = stats.buffer;
         let share = stats.concealed_samples as f64 / stats.total_samples_received as f64;
         let delay = stats.jitter_buffer_delay / stats.jitter_buffer_emitted_count as f64;
-        println!("{milliseconds} ms at {kbps} kbit/s, {loss} lost: {share:.3} made up, {delay:.3} s in the buffer");
+        println!(
+            "{milliseconds} ms at {kbps} kbit/s, {loss} lost: {share:.3} made up, {delay:.3} s in the buffer"
+        );
         assert!(stats.packets_lost > 60, "{stats:?}");
-        assert!(share < loss / 2.0, "{milliseconds} ms, {loss}: {share:.4} {stats:?}");
+        assert!(
+            share < loss / 2.0,
+            "{milliseconds} ms, {loss}: {share:.4} {stats:?}"
+        );
         assert!(delay < 0.25, "{delay}");
     }
 }

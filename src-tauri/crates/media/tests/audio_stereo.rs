@@ -66,7 +66,14 @@ fn played(settings: OpusSettings, decoded: u16, speaker: u16) -> Vec<Vec<f32>> {
     let channels = usize::from(speaker);
     let last = out.len() - 48_000 * channels;
     (0..channels)
-        .map(|channel| out[last..].iter().skip(channel).step_by(channels).copied().collect())
+        .map(|channel| {
+            out[last..]
+                .iter()
+                .skip(channel)
+                .step_by(channels)
+                .copied()
+                .collect()
+        })
         .collect()
 }
 

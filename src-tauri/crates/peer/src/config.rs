@@ -1,8 +1,8 @@
 //! What a peer connection is made from.
 
 use ahoy_call::Direction;
-pub use ahoy_media::codec::{PictureCodec as VideoCodec, SoundCodec as AudioCodec};
 use ahoy_media::codec::opus::OpusWish;
+pub use ahoy_media::codec::{PictureCodec as VideoCodec, SoundCodec as AudioCodec};
 use ahoy_media::units::Bitrate;
 use std::fmt;
 

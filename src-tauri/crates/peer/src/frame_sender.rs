@@ -213,7 +213,10 @@ mod tests {
     fn a_full_queue_refuses_and_counts() {
         let (sender, rx) = FrameSender::channel();
         const OPUS: Codec = Codec::Audio(AudioCodec::Opus);
-        assert!(!sender.ready() && !sender.try_send(OPUS, frame()), "not connected");
+        assert!(
+            !sender.ready() && !sender.try_send(OPUS, frame()),
+            "not connected"
+        );
         sender.gate().set_connected(true);
         assert!(
             !sender.ready() && !sender.try_send(OPUS, frame()),

@@ -364,9 +364,13 @@ mod tests {
 
     #[test]
     fn the_agreed_sound_is_put_first() {
-        let sdp = "m=audio 9 UDP/TLS/RTP/SAVPF 111 9 110 0\r\na=rtpmap:111 opus/48000/2\r\nm=video 9 X 96\r\n";
+        let sdp =
+            "m=audio 9 UDP/TLS/RTP/SAVPF 111 9 110 0\r\na=rtpmap:111 opus/48000/2\r\nm=video 9 X 96\r\n";
         let led = with_leading_sound(sdp, AudioCodec::Pcmu);
-        assert!(led.starts_with("m=audio 9 UDP/TLS/RTP/SAVPF 0 111 9 110\r\na=rtpmap"), "{led}");
+        assert!(
+            led.starts_with("m=audio 9 UDP/TLS/RTP/SAVPF 0 111 9 110\r\na=rtpmap"),
+            "{led}"
+        );
         assert_eq!(with_leading_sound(sdp, AudioCodec::Opus), sdp);
         assert_eq!(with_leading_sound(sdp, AudioCodec::Pcma), sdp);
     }

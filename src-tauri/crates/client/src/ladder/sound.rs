@@ -99,7 +99,8 @@ const LONGEST: Duration = STEPS[STEPS.len() - 1].frame;
 
 #[derive(Debug, Default)]
 pub(super) struct Frames {
-    current: Option<Duration>,
+    /// With the range that it was chosen in.
+    current: Option<(Duration, SoundRange)>,
     /// Since when a shorter one is affordable.
     roomy_since: Option<Instant>,
 }
@@ -112,15 +113,9 @@ impl Frames {
             fits.map_or(range.longest, |step| step.frame)
                 .clamp(range.shortest.min(range.longest), range.longest)
         };
-        let (enter, stay) = (
-            shortest_with(|step| step.enter),
-            shortest_with(|step| step.leave),
-        );
+        let (enter, stay) = (shortest_with(|step| step.enter), shortest_with(|step| step.leave));
         let current = match self.current {
-            None => enter,
-            Some(current) => {
-                // The range may have changed meanwhile.
-                let current = current.clamp(range.shortest.min(range.longest), range.longest);
+            Some((current, before)) if before == range => {
                 let longer = current.max(stay);
                 let roomy = enter < longer;
                 let since = *self.roomy_since.get_or_insert(now);
@@ -134,8 +129,13 @@ impl Frames {
                     longer
                 }
             }
+            // Another codec, or the first one: what was right for the one before says nothing.
+            Some(_) | None => {
+                self.roomy_since = None;
+                enter
+            }
         };
-        self.current = Some(current);
+        self.current = Some((current, range));
         current
     }
 }
@@ -226,6 +226,16 @@ mod tests {
         assert_eq!(ends(range(40, 60)), (40, 60));
         assert_eq!(ends(SoundRange::USUAL), (20, 20));
         assert_eq!(ends(range(20, 10)), (10, 10));
+    }
+
+    #[test]
+    fn what_is_agreed_on_anew_counts_at_once() {
+        let mut path = Path::new(SoundRange::USUAL);
+        assert_eq!(path.at(1000, 1), 20);
+        path.range.shortest = Duration::from_millis(10);
+        assert_eq!(path.at(1000, 0), 10);
+        path.range = ANY;
+        assert_eq!(path.at(25, 0), 60);
     }
 
     #[test]

@@ -99,7 +99,10 @@ fn voice_alone_gets_all_there_is() {
     let mut call = Call::new();
     call.sound = SoundRange::USUAL;
     let plan = call.at(25, 1);
-    assert_eq!((plan.frame.as_millis(), plan.audio), (20, SoundRange::USUAL.least));
+    assert_eq!(
+        (plan.frame.as_millis(), plan.audio),
+        (20, SoundRange::USUAL.least)
+    );
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use crate::script::{Party1, ScriptedServer, Socket, within};
 use ahoy_call::Direction;
 use ahoy_client::{CallStats, ClientEvent, Command};
-use ahoy_media::codec::{AudioEncoder, SoundCodec};
 use ahoy_media::codec::opus::{OpusMode, OpusSettings};
+use ahoy_media::codec::{AudioEncoder, SoundCodec};
 use ahoy_media::packet::EncodedFrame;
 use ahoy_media::units::{Bitrate, RtpTime};
 use ahoy_peer::{Codec, OfferMedia, Peer, PeerConfig, PeerEvent, TransportState};
@@ -49,8 +49,10 @@ impl Other {
                     let candidate = json!({"candidate": candidate.candidate, "sdpMid": candidate.sdp_mid,
                         "sdpMLineIndex": candidate.sdp_m_line_index});
                     socket
-                        .say(json!({"type": "call.ice", "payload": {"call_id": "call_1", "from_user": 2,
-                            "to_user": 1, "ice_candidate": candidate}}))
+                        .say(
+                            json!({"type": "call.ice", "payload": {"call_id": "call_1", "from_user": 2,
+                            "to_user": 1, "ice_candidate": candidate}}),
+                        )
                         .await;
                 }
                 Some(PeerEvent::State(TransportState::Connected)) => return,

@@ -50,11 +50,7 @@ impl SoundCodec {
     }
 
     /// `opus`: how, where it is Opus.
-    pub fn encoder(
-        self,
-        bitrate: Bitrate,
-        opus: OpusSettings,
-    ) -> Result<Box<dyn AudioEncoder>, CodecError> {
+    pub fn encoder(self, bitrate: Bitrate, opus: OpusSettings) -> Result<Box<dyn AudioEncoder>, CodecError> {
         Ok(match self {
             SoundCodec::Opus => Box::new(OpusEncoder::with_settings(opus, bitrate)?),
             SoundCodec::Pcmu => Box::new(WaveformEncoder::<MuLaw>::new()?),
@@ -108,9 +104,7 @@ mod tests {
             assert_eq!(codec.name().to_lowercase().parse(), Ok(codec));
             assert_eq!(codec.mime_type(), format!("audio/{}", codec.name()));
             let opus = OpusSettings::of(OpusMode::Voice);
-            let mut encoder = codec
-                .encoder(Bitrate::from_kbps(32), opus)
-                .expect("an encoder");
+            let mut encoder = codec.encoder(Bitrate::from_kbps(32), opus).expect("an encoder");
             let mut decoder = codec.decoder(1).expect("a decoder");
             assert_eq!(encoder.clock_rate(), decoder.clock_rate());
             let frame = vec![0.1; encoder.frame_samples() * usize::from(encoder.channels())];

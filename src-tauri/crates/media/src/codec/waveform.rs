@@ -94,7 +94,10 @@ impl<L: Law> AudioEncoder for WaveformEncoder<L> {
     fn encode(&mut self, samples: &[f32]) -> Result<Bytes, CodecError> {
         if samples.len() != FRAME_SAMPLES {
             let what = format!("a frame of {} samples, it takes {FRAME_SAMPLES}", samples.len());
-            return Err(CodecError::Settings { codec: L::CODEC.name(), what });
+            return Err(CodecError::Settings {
+                codec: L::CODEC.name(),
+                what,
+            });
         }
         self.converted.clear();
         self.converter.convert(samples, &mut self.converted);
@@ -121,7 +124,10 @@ impl<L: Law> AudioEncoder for WaveformEncoder<L> {
             return Ok(());
         }
         let what = format!("frames of {time:?}, it takes {FRAME_TIME:?}");
-        Err(CodecError::Settings { codec: L::CODEC.name(), what })
+        Err(CodecError::Settings {
+            codec: L::CODEC.name(),
+            what,
+        })
     }
 }
 
@@ -166,7 +172,10 @@ impl<L: Law> AudioDecoder for WaveformDecoder<L> {
         if payload.is_empty() || payload.len() > LONGEST_PACKET || !payload.len().is_multiple_of(BYTES_GRAIN)
         {
             let why = format!("{} bytes are no multiple of 10 ms up to 120", payload.len());
-            return Err(CodecError::Corrupt { codec: L::CODEC.name(), why });
+            return Err(CodecError::Corrupt {
+                codec: L::CODEC.name(),
+                why,
+            });
         }
         Ok(PacketContent {
             samples: (payload.len() * SAMPLES_PER_BYTE) as u32,

@@ -221,7 +221,11 @@ mod tests {
         for n in 0..2 {
             delay.observe(7.08 + 0.01 * f64::from(n), long);
         }
-        assert!(delay.target() >= Duration::from_millis(89), "{:?}", delay.target());
+        assert!(
+            delay.target() >= Duration::from_millis(89),
+            "{:?}",
+            delay.target()
+        );
         for _ in 0..100 {
             delay.observe(7.1, long);
         }

@@ -1,11 +1,11 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 //! A line for sound under a virtual clock: tone, capture, network, playout, probe.
 
+use ahoy_media::audio::AudioInStats;
 use ahoy_media::audio::capture::CapturePipeline;
+use ahoy_media::audio::frame::{FRAME_SAMPLES, FRAME_TIME};
 use ahoy_media::audio::pace::CapturePace;
 use ahoy_media::audio::playout::PlayoutPipeline;
-use ahoy_media::audio::AudioInStats;
-use ahoy_media::audio::frame::{FRAME_SAMPLES, FRAME_TIME};
 use ahoy_media::codec::opus::{OpusDecoder, OpusEncoder};
 use ahoy_media::device::{AudioFormat, AudioSink, AudioSource, DeviceError};
 use ahoy_media::jitter_buffer::JitterBufferSettings;

@@ -150,7 +150,10 @@ mod tests {
             let told = with_opus_wish(&described("usedtx=0;cbr=1", ""), OpusWish { mode, dtx });
             let read = opus_parameters(&told, 109);
             let music = mode == OpusMode::Music;
-            assert_eq!((read.stereo, read.dtx, read.cbr, read.fec), (music, dtx, false, true));
+            assert_eq!(
+                (read.stereo, read.dtx, read.cbr, read.fec),
+                (music, dtx, false, true)
+            );
             assert_eq!(told.matches("a=fmtp:109 minptime=10;useinbandfec=1").count(), 1);
             assert_eq!(told.matches("fmtp").count(), 1, "{told}");
         }

@@ -179,9 +179,7 @@ impl AudioDecoder for OpusDecoder {
         let channels = self.decoder.channels();
         let end = out.len() + samples * channels;
         while out.len() < end {
-            let left = ((end - out.len()) / channels)
-                .next_multiple_of(GRAIN)
-                .min(STEP);
+            let left = ((end - out.len()) / channels).next_multiple_of(GRAIN).min(STEP);
             self.append(left, out, |decoder, _, room| decoder.decode(&[], false, room))?;
         }
         out.truncate(end);

@@ -132,7 +132,8 @@ impl OpusEncoder {
 
     fn effective_bitrate(&self) -> Bitrate {
         let most = self.settings.max_bitrate.unwrap_or(self.bitrate);
-        self.bitrate.min(most.max(Bitrate::from_bps(*BITRATE_RANGE.start())))
+        self.bitrate
+            .min(most.max(Bitrate::from_bps(*BITRATE_RANGE.start())))
     }
 
     fn set(&mut self, request: i32, value: i32) -> Result<(), CodecError> {

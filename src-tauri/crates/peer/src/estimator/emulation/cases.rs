@@ -406,11 +406,7 @@ fn a_voice_alone_fits_in_25_kilobits_and_finds_back() {
         let flow = &world.flows[0];
         let measured = measure(flow, capacity, 5.0, 40.0, true);
         print(&format!("a voice on {:.0} kbit/s", capacity / 1e3), &measured);
-        let came = flow
-            .log
-            .iter()
-            .filter(|(at, _, _)| *at > seconds(5.0))
-            .count();
+        let came = flow.log.iter().filter(|(at, _, _)| *at > seconds(5.0)).count();
         println!(
             "{came} packets came in 35 s, queue in the first 5 s {:.0} ms",
             queue_p95(flow, 0.0, 5.0)
