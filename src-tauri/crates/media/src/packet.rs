@@ -5,7 +5,7 @@ use crate::units::{RtpTime, SequenceNumber};
 use bytes::Bytes;
 use std::time::Instant;
 
-/// One encoded frame on its way out: 10 to 60 ms of sound, or one picture.
+/// One encoded frame on its way out: 10 to 120 ms of sound, or one picture.
 #[derive(Debug, Clone)]
 pub struct EncodedFrame {
     /// Sound only: empty in a pause of speech, which is not sent.

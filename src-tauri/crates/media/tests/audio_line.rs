@@ -125,9 +125,9 @@ fn longer_frames_are_heard_as_well_and_no_later_than_they_must() {
 fn longer_frames_survive_loss() {
     for (milliseconds, loss, kbps) in [
         (40, 0.1, 24),
-        (60, 0.1, 16),
-        (60, 0.2, 16),
-        (60, 0.3, 16),
+        (60, 0.1, 20),
+        (60, 0.2, 20),
+        (60, 0.3, 20),
         (60, 0.1, 40),
     ] {
         let mut random = Seeded(13);

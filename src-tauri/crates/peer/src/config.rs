@@ -31,7 +31,7 @@ pub struct PeerConfig {
 }
 
 impl Default for PeerConfig {
-    /// No servers, Opus and VP8, 1 Mbit/s at the start, 17 kbit/s (8 of voice and the headers of 60 ms frames) to
+    /// No servers, Opus and VP8, 1 Mbit/s at the start, 10 kbit/s (6 of voice and the headers of 120 ms frames) to
     /// 5 Mbit/s.
     fn default() -> Self {
         Self {
@@ -43,7 +43,7 @@ impl Default for PeerConfig {
             video_codecs: vec![VideoCodec::Vp8],
             opus: OpusWish::default(),
             start_bitrate: Bitrate::from_kbps(1000),
-            min_bitrate: Bitrate::from_kbps(17),
+            min_bitrate: Bitrate::from_kbps(10),
             max_bitrate: Bitrate::from_kbps(5000),
         }
     }

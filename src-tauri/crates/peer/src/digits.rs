@@ -15,7 +15,7 @@ const KEYS: &str = "0123456789*#ABCD";
 const MOST: usize = 64;
 /// Milliseconds of a frame of voice: of the first one, and of any.
 const USUAL_FRAME: u32 = 20;
-const FRAMES: std::ops::RangeInclusive<u32> = 10..=60;
+const FRAMES: std::ops::RangeInclusive<u32> = 10..=120;
 /// How long a digit is pressed at least, milliseconds: as browsers do.
 const PRESSED: u32 = 100;
 /// Of voice between two digits, milliseconds, so that each is heard as one of its own.

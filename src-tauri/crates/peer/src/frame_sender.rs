@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Frames between a media thread and the connection: 80 to 480 ms of sound, 270 ms of pictures at 30 fps. A frame that finds
+/// Frames between a media thread and the connection: 80 to 960 ms of sound, 270 ms of pictures at 30 fps. A frame that finds
 /// it full is refused, because a call prefers a hole to a delay.
 pub(crate) const FRAME_QUEUE: usize = 8;
 

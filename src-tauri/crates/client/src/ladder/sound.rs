@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 /// Of each packet of voice beside its payload: RTP and its extensions, SRTP, UDP and IP.
 const HEADER_BITS: u64 = 66 * 8;
 
-/// A length, and the bitrate of everything from which on it is right. Chosen so that the payload of a voice alone never
-/// falls below some 16 kbit/s where a longer frame could help it.
+/// A length, and the bitrate of everything from which on it is right. Chosen so that a voice alone keeps about 16 kbit/s of
+/// payload where frames of up to 60 ms can do it; the longest are for paths that are full with less.
 struct Step {
     frame: Duration,
     enter: Bitrate,
@@ -27,19 +27,21 @@ const fn step(milliseconds: u64, enter: u64, leave: u64) -> Step {
 }
 
 /// From the shortest to the longest.
-const STEPS: [Step; 4] = [
+const STEPS: [Step; 5] = [
     step(10, 130, 100),
     step(20, 56, 44),
     step(40, 38, 30),
-    step(60, 0, 0),
+    step(60, 20, 16),
+    step(120, 0, 0),
 ];
 
 /// A shorter length must be affordable for so long; a longer one is taken at once, since every packet too many waits in
 /// the queue before the next.
 const SHORTER_AFTER: Duration = Duration::from_secs(5);
 
-/// The least that is still speech (RFC 7587 §3.1.1 puts narrow-band speech at 8 to 12 kbit/s).
-const LEAST: Bitrate = Bitrate::from_kbps(8);
+/// The least that Opus has. RFC 7587 §3.1.1 puts narrow-band speech at 8 to 12 kbit/s; below that is for the seconds in which
+/// a full queue empties.
+const LEAST: Bitrate = Bitrate::from_kbps(6);
 /// What voice takes whenever the network has it. Chosen, not measured: wide-band speech with in-band FEC.
 const VOICE: Bitrate = Bitrate::from_kbps(40);
 /// As above; RFC 7587 §3.1.1 puts music in stereo at 64 to 128 kbit/s.
@@ -256,8 +258,8 @@ mod tests {
             (range.shortest.as_millis(), range.longest.as_millis())
         };
         let opus = SoundCodec::Opus;
-        assert_eq!(range(opus, OpusMode::Voice, None, None), (20, 60));
-        assert_eq!(range(opus, OpusMode::LowDelay, Some(10), Some(120)), (10, 60));
+        assert_eq!(range(opus, OpusMode::Voice, None, None), (20, 120));
+        assert_eq!(range(opus, OpusMode::LowDelay, Some(10), Some(60)), (10, 60));
         assert_eq!(range(opus, OpusMode::Music, Some(50), Some(45)), (40, 40));
         assert_eq!(range(opus, OpusMode::Voice, Some(3), Some(5)), (20, 10));
         assert_eq!(range(SoundCodec::G722, OpusMode::LowDelay, None, None), (20, 20));
@@ -274,9 +276,9 @@ mod tests {
             let range = SoundRange::of(&sound, OpusWish { mode, dtx: false });
             (range.least.as_kbps(), range.most.as_kbps())
         };
-        assert_eq!(bitrates(opus, OpusMode::Music, Some(510)), (8, 96));
-        assert_eq!(bitrates(opus, OpusMode::Voice, Some(24)), (8, 24));
-        assert_eq!(bitrates(opus, OpusMode::LowDelay, Some(6)), (8, 8));
+        assert_eq!(bitrates(opus, OpusMode::Music, Some(510)), (6, 96));
+        assert_eq!(bitrates(opus, OpusMode::Voice, Some(24)), (6, 24));
+        assert_eq!(bitrates(opus, OpusMode::LowDelay, Some(6)), (6, 6));
         assert_eq!(bitrates(SoundCodec::Pcmu, OpusMode::Voice, None), (64, 64));
     }
 

@@ -20,7 +20,7 @@ impl Call {
             },
             loss: 0.0,
             sound: SoundRange {
-                longest: Duration::from_millis(60),
+                longest: Duration::from_millis(120),
                 ..SoundRange::USUAL
             },
             now: Instant::now(),
@@ -79,7 +79,7 @@ fn every_estimate_has_the_picture_that_is_promised_for_it() {
             plan.audio >= SoundRange::USUAL.least && plan.audio <= SoundRange::USUAL.most,
             "{kbps}: {plan:?}"
         );
-        assert!(sum(&plan) <= kbps.max(17) * 1000, "{kbps}: {plan:?}");
+        assert!(sum(&plan) <= kbps.max(11) * 1000, "{kbps}: {plan:?}");
     }
     let usable = Call::new().at(300, 5);
     assert!(
@@ -95,7 +95,7 @@ fn voice_alone_gets_all_there_is() {
         (plan.frame.as_millis(), plan.audio.as_kbps())
     };
     assert_eq!([voice(62), voice(50), voice(30)], [(20, 35), (40, 36), (60, 21)]);
-    assert_eq!([voice(25), voice(12)], [(60, 16), (60, 8)]);
+    assert_eq!([voice(25), voice(12)], [(60, 16), (120, 7)]);
     let mut call = Call::new();
     call.sound = SoundRange::USUAL;
     let plan = call.at(25, 1);

@@ -274,8 +274,8 @@ fn channels_between(format: AudioFormat, encoder: &dyn AudioEncoder) -> u16 {
     format.channels.min(encoder.channels()).max(1)
 }
 
-/// Samples of 60 ms.
-const LONGEST_FRAME: usize = 3 * FRAME_SAMPLES;
+/// Samples of 120 ms.
+const LONGEST_FRAME: usize = 6 * FRAME_SAMPLES;
 
 fn ticks_per_frame(encoder: &dyn AudioEncoder) -> u32 {
     let time = SampleRate::HZ_48000.time_of(encoder.frame_samples());

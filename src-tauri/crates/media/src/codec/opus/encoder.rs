@@ -213,12 +213,13 @@ impl AudioEncoder for OpusEncoder {
     }
 }
 
-/// What libopus encodes as one frame, but for those too short for a network.
-const FRAME_TIMES: [Duration; 4] = [
+/// What libopus makes one packet of, but for those too short for a network.
+const FRAME_TIMES: [Duration; 5] = [
     Duration::from_millis(10),
     Duration::from_millis(20),
     Duration::from_millis(40),
     Duration::from_millis(60),
+    Duration::from_millis(120),
 ];
 
 fn made(settings: OpusSettings, application: i32) -> Result<Encoder, CodecError> {

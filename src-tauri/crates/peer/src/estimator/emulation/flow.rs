@@ -21,7 +21,7 @@ const SPARSE_FEEDBACK: Duration = Duration::from_millis(250);
 const VOICE_HEADER: usize = 66;
 
 pub(super) const MAX: f64 = 5e6;
-const MIN: f64 = 17e3;
+const MIN: f64 = 10e3;
 
 pub(super) struct Flow {
     pub(super) control: Control,
@@ -33,6 +33,8 @@ pub(super) struct Flow {
     pub(super) sends: bool,
     /// There is no picture, and the voice follows the estimate.
     pub(super) voice_alone: bool,
+    /// So many of the first packets are not told of, as those that set the connection up.
+    pub(super) untold: u64,
     pictures: VecDeque<usize>,
     next_voice: Instant,
     next_picture: Instant,
@@ -59,6 +61,7 @@ impl Flow {
             wanted: f64::MAX,
             sends: true,
             voice_alone: false,
+            untold: 0,
             pictures: VecDeque::new(),
             next_voice: begin,
             next_picture: begin,
@@ -130,12 +133,13 @@ impl Flow {
             return (VOICE_EVERY, VOICE_BYTES);
         }
         let every = match target {
+            ..20e3 => VOICE_EVERY * 6,
             ..30e3 => VOICE_EVERY * 3,
             ..44e3 => VOICE_EVERY * 2,
             _ => VOICE_EVERY,
         };
         let headers = VOICE_HEADER as f64 * 8.0 / every.as_secs_f64();
-        let rate = (target - headers).clamp(8e3, 40e3);
+        let rate = (target - headers).clamp(6e3, 40e3);
         let wander = 0.7 + 0.6 * self.random.even();
         let payload = rate / 8.0 * every.as_secs_f64() * wander;
         (every, VOICE_HEADER + payload as usize)
@@ -158,7 +162,9 @@ impl Flow {
 
     fn packet(&mut self, now: Instant, bytes: usize) -> Packet {
         self.number += 1;
-        self.sent.insert(self.number, (now, bytes));
+        if self.number > self.untold {
+            self.sent.insert(self.number, (now, bytes));
+        }
         Packet {
             number: self.number,
             bytes,
@@ -166,7 +172,7 @@ impl Flow {
     }
 
     pub(super) fn handle_passed(&mut self, passed: &Passed) {
-        if passed.lost {
+        if passed.lost || passed.packet.number <= self.untold {
             return;
         }
         let late = self.path.jitter.mul_f64(self.random.even());
