@@ -45,8 +45,10 @@ const SHORT_QUEUE: Duration = Duration::from_millis(20);
 const EMPTY_QUEUE: Duration = Duration::from_millis(12);
 /// A queue that two cuts did not shorten for this long is not ours.
 const CONTENTION_AFTER: Duration = Duration::from_millis(2500);
-/// Below this, bits per second, a queue never looks empty: each packet is one. Nobody competes for so little.
+/// Below this, bits per second, a queue never looks empty: each packet is one.
 pub(crate) const NARROW: f64 = 60e3;
+/// More than a voice alone takes; nobody competes for so little.
+pub(crate) const VOICE_ALONE: f64 = 80e3;
 /// Part of what is sent above which what arrives comes out of our own queue.
 const DRAINS: f64 = 1.15;
 /// And this long without a queue they are gone.
@@ -299,7 +301,11 @@ impl Aimd {
                 since: now,
                 ..standing
             });
-        } else if waited && standing.cuts >= 2 && !signal.overrun && self.target > NARROW {
+        } else if waited
+            && standing.cuts >= 2
+            && !signal.overrun
+            && self.recall.unwrap_or(self.target) > VOICE_ALONE
+        {
             self.contention = true;
             self.lost_at = Some(now);
             // The others took what was cut for their queue; half of what there was before is a share that is fair to one.

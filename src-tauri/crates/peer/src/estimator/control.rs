@@ -1,7 +1,7 @@
 //! The estimate: what the path carries of what is sent here. Pure; joins the parts beside it.
 
 use super::ack_rate::AckRate;
-use super::aimd::{Aimd, FLOODED_RTT, NARROW, Signal};
+use super::aimd::{Aimd, FLOODED_RTT, NARROW, Signal, VOICE_ALONE};
 use super::loss::{Loss, LossAdvice};
 use super::probe::{Burst, Probe};
 use super::queue::Queue;
@@ -24,7 +24,6 @@ const CLOCK_JUMP: Duration = Duration::from_secs(10);
 const CALM_QUEUE: Duration = Duration::from_millis(15);
 /// A queue that was full before the first packet of the call is not seen by its growth. But so much loss and a long round trip
 /// at once are a full queue, where no more than a voice is sent. Chosen with the emulated links.
-const VOICE_ALONE: f64 = 80e3;
 const FLOODED_LOSS: f64 = 0.10;
 /// A queue above this did not come from the lumps of pictures: the path carries less than before.
 const FULL_QUEUE: Duration = Duration::from_millis(60);
