@@ -16,6 +16,7 @@ use crate::video_feed::PictureSlots;
 use crate::view_model::{self, Account, ProblemView, ServerPhase, ServerView, SoundView, ViewModel};
 use ahoy_client::{Client, ClientHandle, Command, Credentials, DeviceChoice, RingChoice, Settings, Snapshot};
 use ahoy_devices::DeviceDescription;
+use ahoy_media::codec::opus::OpusWish;
 use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::device::{DeviceKind, Devices};
 use ahoy_media::spec::DeviceSpec;
@@ -437,6 +438,7 @@ impl Session {
             limits: ahoy_client::Limits::default(),
             audio_codecs: SoundCodec::ALL.to_vec(),
             video_codecs: PictureCodec::ALL.to_vec(),
+            opus: OpusWish::default(),
             voice: self.settings.voice.into(),
             ice_servers: Vec::new(),
             relay_only: false,

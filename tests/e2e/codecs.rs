@@ -28,9 +28,17 @@ fn talk(caller: &[&str], callee: &[&str]) -> [serde_json::Value; 2] {
 }
 
 fn assert_codec(stats: &[serde_json::Value], codec: &str) {
+    let payload_type = match codec {
+        "opus" => 111,
+        "PCMU" => 0,
+        "PCMA" => 8,
+        _ => 9,
+    };
     for side in stats {
         for direction in ["audio_in", "audio_out"] {
-            assert_eq!(side[direction]["codec"], codec, "{direction} of {side}");
+            let told = &side[direction];
+            assert_eq!(told["codec"], format!("audio/{codec}"), "{direction} of {side}");
+            assert_eq!(told["payloadType"], payload_type, "{direction} of {side}");
         }
     }
 }
@@ -99,7 +107,16 @@ fn show(caller: &[&str], callee: &[&str]) -> [serde_json::Value; 2] {
 
 fn assert_pictures(stats: &[serde_json::Value], codec: &str, encoder: &str) {
     for side in stats {
-        assert_eq!(side["video_in"]["codec"], codec, "{side}");
+        for direction in ["video_in", "video_out"] {
+            let told = &side[direction];
+            assert_eq!(told["codec"], format!("video/{codec}"), "{direction} of {side}");
+            let payload_type = match codec {
+                "VP8" => 96,
+                "VP9" => 98,
+                _ => 102,
+            };
+            assert_eq!(told["payloadType"], payload_type, "{direction} of {side}");
+        }
         assert_eq!(side["video_out"]["encoder"], encoder, "{side}");
         assert!(number(&side["video_in"], "keyFramesDecoded") >= 1.0, "{side}");
     }

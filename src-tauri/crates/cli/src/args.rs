@@ -3,6 +3,7 @@
 use crate::serve::args::ServeArgs;
 use crate::user::UserArgs;
 use ahoy_call::{Resolution, RoomId};
+use ahoy_media::codec::opus::OpusMode;
 use ahoy_media::codec::{PictureCodec, SoundCodec, UnknownPictureCodec};
 use ahoy_media::spec::DeviceSpec;
 use ahoy_peer::{Credential, IceServer};
@@ -151,6 +152,13 @@ pub struct SessionArgs {
     /// other noise too.
     #[arg(long, value_enum, default_value = "clean")]
     pub voice: VoiceWay,
+    /// What is sent as Opus and wished for: `voice`, `low-delay` with frames of 10 ms, or `music`, stereo where the other
+    /// side takes it.
+    #[arg(long, default_value = "voice", value_parser = sound)]
+    pub sound: OpusMode,
+    /// Hardly sends the pauses of speech (Opus).
+    #[arg(long)]
+    pub dtx: bool,
     /// Bits per second, all media together.
     #[arg(long, value_parser = clap::value_parser!(u64).range(8_000..))]
     pub max_bandwidth: Option<u64>,
@@ -223,6 +231,10 @@ fn codec(name: &str) -> Result<Codec, String> {
         .map_err(|_: UnknownPictureCodec| "none of opus, g722, pcmu, pcma, vp8, vp9, h264".to_owned())
 }
 
+fn sound(name: &str) -> Result<OpusMode, String> {
+    name.parse::<OpusMode>().map_err(|error| error.to_string())
+}
+
 fn size(text: &str) -> Result<Resolution, String> {
     let wrong = || format!("{text:?} is not WIDTHxHEIGHT with sides from 16 to 7680");
     let (width, height) = text.split_once('x').ok_or_else(wrong)?;
@@ -270,6 +282,7 @@ mod tests {
             (&["call", "--to", "1", "--room", ""][..], "room id"),
             (&["call", "--to", "1", "--mic", "tone:x"][..], "tone:x"),
             (&["call", "--to", "1", "--size", "12"][..], "\"12\""),
+            (&["call", "--to", "1", "--sound", "loud"][..], "low-delay"),
             (&["call", "--to", "1", "--ice-server", "http://x"][..], "http://x"),
             (&["call", "--to", "1", "--colour", "red"][..], "--colour"),
         ] {

@@ -13,6 +13,7 @@ use ahoy_client::{
 };
 use ahoy_devices::SystemDevices;
 use ahoy_media::audio::voice::{NoiseSuppression, VoiceSettings};
+use ahoy_media::codec::opus::OpusWish;
 use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::synthetic::devices::SyntheticDevices;
 use ahoy_media::units::Bitrate;
@@ -296,6 +297,10 @@ fn settings(args: SessionArgs, credentials: Credentials) -> Settings {
             Codec::Picture(codec) => Some(codec),
             Codec::Sound(_) => None,
         }),
+        opus: OpusWish {
+            mode: args.sound,
+            dtx: args.dtx,
+        },
         voice: match args.voice {
             VoiceWay::Raw => VoiceSettings::default(),
             VoiceWay::Clean => VoiceSettings::usual(),

@@ -186,11 +186,11 @@ impl Actor {
                 candidates,
                 ..
             } => {
-                // One codec, so that the connection knows from the start which it reports on.
-                let audio_codecs = match answered_codec(&offer_sdp, &self.settings.audio_codecs) {
-                    Some(codec) => vec![codec],
-                    None => self.settings.audio_codecs.clone(),
-                };
+                // The one agreed on leads, so that the connection knows from the start which it reports on.
+                let mut audio_codecs = self.settings.audio_codecs.clone();
+                if let Some(agreed) = answered_codec(&offer_sdp, &audio_codecs) {
+                    audio_codecs.sort_by_key(|codec| *codec != agreed);
+                }
                 let way = self.call_snapshot().map_or(Direction::SendRecv, |call| call.way);
                 let video_codecs = self.settings.video_codecs.clone();
                 self.open_connection(&call, audio_codecs, video_codecs);
@@ -265,6 +265,7 @@ impl Actor {
             loopback: self.settings.loopback,
             audio_codecs,
             video_codecs,
+            opus: self.settings.opus,
             start_bitrate: START_BITRATE,
             max_bitrate: self.settings.limits.max_bandwidth,
             ..PeerConfig::default()
@@ -367,7 +368,13 @@ impl Actor {
                 self.handle_stats(now, *stats);
                 return;
             }
-            PeerNews::Input(input) => input,
+            PeerNews::Input(input) => {
+                if let PeerInput::Negotiated { .. } = &input {
+                    live.follow_negotiation(self.settings.opus);
+                    live.follow_ladder(now, &self.settings.limits);
+                }
+                input
+            }
             PeerNews::Broken(error) => {
                 tracing::warn!(%call, %error, "the connection cannot be made");
                 PeerInput::DescriptionFailed

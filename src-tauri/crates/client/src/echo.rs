@@ -4,6 +4,7 @@ use crate::client::{Client, ClientHandle};
 use crate::settings::{Credentials, DeviceChoice, Limits, Settings};
 use ahoy_call::Resolution;
 use ahoy_media::audio::voice::VoiceSettings;
+use ahoy_media::codec::opus::OpusWish;
 use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::device::{
     AudioSink, AudioSource, DeviceError, DeviceKind, Devices, VideoRequest, VideoSink, VideoSource,
@@ -46,6 +47,7 @@ pub fn start(server: String, token: Secret) -> ClientHandle {
         },
         audio_codecs: SoundCodec::ALL.to_vec(),
         video_codecs: PictureCodec::ALL.to_vec(),
+        opus: OpusWish::default(),
         // What was recorded is played as it arrived.
         voice: VoiceSettings::default(),
         ice_servers: Vec::new(),

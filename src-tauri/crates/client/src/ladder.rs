@@ -6,6 +6,7 @@
 
 mod fallback;
 mod rungs;
+mod sound;
 
 use crate::settings::Limits;
 use ahoy_call::Constraints;
@@ -14,17 +15,13 @@ use ahoy_media::video::send::VideoLimits;
 use ahoy_media::video::send::stats::QualityLimitationReason;
 use fallback::Fallback;
 use rungs::{OFF, RUNGS, Rung};
+pub(crate) use sound::SoundRange;
+use sound::{Frames, headers};
 use std::time::{Duration, Instant};
 
-/// What voice takes whenever the network has it. Chosen, not measured: wide-band speech with in-band FEC.
-const VOICE: Bitrate = Bitrate::from_kbps(40);
-/// What it takes below [`NARROW`], where 16 kbit/s more are the difference between a picture and none.
+/// What voice takes below [`NARROW`], where 16 kbit/s more are the difference between a picture and none.
 const LEAN_VOICE: Bitrate = Bitrate::from_kbps(24);
 const NARROW: Bitrate = Bitrate::from_kbps(200);
-/// The least that is still speech (RFC 7587 §3.1.1 puts narrow-band speech at 8 to 12 kbit/s).
-const VOICE_FLOOR: Bitrate = Bitrate::from_kbps(12);
-/// Headers of RTP, SRTP, UDP and IP on 50 packets of voice a second: about 50 x 66 bytes.
-const VOICE_HEADERS: Bitrate = Bitrate::from_kbps(26);
 
 /// Part of what is left that the picture's headers take, and the overshoot of its encoder.
 const HEADROOM: f64 = 0.10;
@@ -48,6 +45,8 @@ const HD_FRAME_RATE: u32 = 15;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) audio: Bitrate,
+    /// Length of the frames of the voice.
+    pub(crate) frame: Duration,
     pub(crate) video: VideoLimits,
     pub(crate) step: PictureStep,
 }
@@ -73,6 +72,8 @@ pub(crate) struct Conditions<'a> {
     pub(crate) theirs: &'a Constraints,
     /// Fraction 0..1 of what is sent that is lost.
     pub(crate) loss: f64,
+    /// What the sound may be.
+    pub(crate) sound: SoundRange,
 }
 
 #[derive(Debug, Default)]
@@ -85,6 +86,7 @@ pub(crate) struct Ladder {
     falls_since: Option<Instant>,
     fell_at: Option<Instant>,
     fallback: Fallback,
+    frames: Frames,
 }
 
 impl Ladder {
@@ -96,7 +98,8 @@ impl Ladder {
                 .max_bandwidth
                 .map_or(Bitrate::from_bps(u64::MAX), Bitrate::from_bps),
         );
-        let picture = picture_share(total, conditions.loss);
+        let frame = self.frames.handle_total(now, total, conditions.sound);
+        let picture = picture_share(conditions, total, frame);
         let hd = theirs.prefer_hd == Some(true);
         let highest = highest_allowed(conditions);
         let rung = self.climb(now, picture, highest, hd);
@@ -114,7 +117,7 @@ impl Ladder {
         } else {
             QualityLimitationReason::Bandwidth
         };
-        plan(conditions, total, picture, rung, limitation, hd)
+        plan(conditions, total, frame, picture, rung, limitation, hd)
     }
 
     fn climb(&mut self, now: Instant, picture: u64, top: usize, hd: bool) -> usize {
@@ -171,12 +174,22 @@ impl Ladder {
 }
 
 /// Bits per second for the encoder of the picture.
-fn picture_share(total: Bitrate, loss: f64) -> u64 {
-    let voice = if total < NARROW { LEAN_VOICE } else { VOICE };
+fn picture_share(conditions: &Conditions<'_>, total: Bitrate, frame: Duration) -> u64 {
+    let voice = beside_picture(conditions, total);
     let rest = total
         .as_bps()
-        .saturating_sub(voice.as_bps() + VOICE_HEADERS.as_bps());
-    (rest as f64 * (1.0 - HEADROOM - loss.clamp(0.0, MOST_REPAIRS))) as u64
+        .saturating_sub(voice.as_bps() + headers(frame).as_bps());
+    (rest as f64 * (1.0 - HEADROOM - conditions.loss.clamp(0.0, MOST_REPAIRS))) as u64
+}
+
+/// What the voice takes while there is a picture.
+fn beside_picture(conditions: &Conditions<'_>, total: Bitrate) -> Bitrate {
+    let SoundRange { least, most, .. } = conditions.sound;
+    if total < NARROW {
+        LEAN_VOICE.clamp(least, most)
+    } else {
+        most
+    }
 }
 
 /// The highest rung that neither side's wish forbids: the last one that is not larger than it.
@@ -203,6 +216,7 @@ fn patient(limit: u64, rung: &Rung, hd: bool) -> u64 {
 fn plan(
     conditions: &Conditions<'_>,
     total: Bitrate,
+    frame: Duration,
     picture: u64,
     rung: usize,
     limitation: QualityLimitationReason,
@@ -232,14 +246,14 @@ fn plan(
         }
         None => ("off", RUNGS[OFF - 1].resolution, 0),
     };
-    let for_voice = total.as_bps().saturating_sub(VOICE_HEADERS.as_bps());
+    let for_voice = total.as_bps().saturating_sub(headers(frame).as_bps());
     let voice = match frame_rate {
-        0 => for_voice.clamp(VOICE_FLOOR.as_bps(), VOICE.as_bps()),
-        _ if total < NARROW => LEAN_VOICE.as_bps(),
-        _ => VOICE.as_bps(),
+        0 => Bitrate::from_bps(for_voice).clamp(conditions.sound.least, conditions.sound.most),
+        _ => beside_picture(conditions, total),
     };
     Plan {
-        audio: Bitrate::from_bps(voice),
+        audio: voice,
+        frame,
         video: VideoLimits {
             bitrate: Bitrate::from_bps(picture.max(RUNGS[OFF - 1].leave * 1000)),
             resolution,

@@ -1,7 +1,7 @@
 //! What the actor holds for the call that goes on.
 
 use crate::attention::Attention;
-use crate::ladder::{Conditions, Ladder, PictureStep, Plan};
+use crate::ladder::{Conditions, Ladder, PictureStep, Plan, SoundRange};
 use crate::measure::Meter;
 use crate::media_session::{MediaSession, MediaStats, Outgoing};
 use crate::peer_task::PeerWork;
@@ -13,6 +13,7 @@ use crate::snapshot::Receipt;
 use crate::stats::CallStats;
 use crate::verdict::{Judge, Verdict};
 use ahoy_call::{CallId, Constraints, Direction, MediaState, Toggle};
+use ahoy_media::codec::opus::OpusWish;
 use ahoy_media::units::{Bitrate, Resolution};
 use ahoy_media::video::send::stats::QualityLimitationReason;
 use ahoy_peer::{Peer, PeerStats};
@@ -89,6 +90,8 @@ pub(crate) struct Live {
     pub(crate) their_words: TheirWords,
     /// What the other side wishes to receive.
     theirs: Constraints,
+    /// What the sound may be, by what was negotiated.
+    sound: SoundRange,
     ladder: Ladder,
     /// Fraction 0..1 of what is sent that is lost, smoothed.
     loss_out: f64,
@@ -143,6 +146,7 @@ impl Live {
             remote_media: MediaState::default(),
             their_words: TheirWords::default(),
             theirs: no_wishes(),
+            sound: SoundRange::USUAL,
             ladder: Ladder::default(),
             loss_out: 0.0,
             step: None,
@@ -223,6 +227,17 @@ impl Live {
         }
     }
 
+    /// Encodes sound as was negotiated last.
+    pub(crate) fn follow_negotiation(&mut self, wish: OpusWish) {
+        let Some(sound) = self.peer.as_ref().and_then(|peer| peer.sound_out()) else {
+            return;
+        };
+        self.sound = SoundRange::of(&sound, wish);
+        if let Some(session) = self.session() {
+            session.set_sound(sound);
+        }
+    }
+
     /// Sets both encoders to what the network and both sides allow.
     pub(crate) fn follow_ladder(&mut self, now: Instant, limits: &Limits) -> Plan {
         let conditions = Conditions {
@@ -230,6 +245,7 @@ impl Live {
             ours: limits,
             theirs: &self.theirs,
             loss: self.loss_out,
+            sound: self.sound,
         };
         let plan = self.ladder.handle_conditions(now, &conditions);
         self.step = Some(plan.step);

@@ -115,7 +115,10 @@ fn fill_audio(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats) {
         total_samples_received: buffer.total_samples_received,
         audio_level: sound.audio_level,
         bitrate: stats.audio_in.bitrate,
-        codec: sound.codec.map(SoundCodec::name),
+        codec: sound.codec.map(SoundCodec::mime_type),
+        payload_type: peer.audio_in.payload_type,
+        channels: sound.channels,
+        ptime: milliseconds(sound.frame_time),
     };
     stats.audio_out = AudioOut {
         packets_sent: peer.audio_out.packets,
@@ -124,7 +127,10 @@ fn fill_audio(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats) {
         target_bitrate: media.audio_out.target_bitrate.as_bps(),
         audio_level: media.audio_out.audio_level,
         expected_loss: f64::from(media.audio_out.expected_loss),
-        codec: Some(media.sound.name()),
+        codec: peer.audio_out.codec.map(|(codec, _)| codec.mime_type()),
+        payload_type: peer.audio_out.codec.map(|(_, payload_type)| payload_type),
+        channels: media.audio_out.channels,
+        ptime: milliseconds(media.audio_out.frame_time),
     };
 }
 
@@ -147,7 +153,8 @@ fn fill_video(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats, plan:
         retransmitted_packets_received: peer.video_in.retransmitted_packets,
         jitter_buffer_delay: received.jitter_buffer_delay.as_secs_f64(),
         bitrate: received.bitrate.as_bps(),
-        codec: received.codec.map(PictureCodec::name),
+        codec: received.codec.map(PictureCodec::mime_type),
+        payload_type: peer.video_in.payload_type,
     });
     stats.video_out = Some(VideoOut {
         frames_encoded: sent.frames_encoded,
@@ -163,6 +170,8 @@ fn fill_video(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats, plan:
         pli_count: peer.video_out.pli_count,
         retransmitted_packets_sent: peer.video_out.retransmitted_packets,
         encoder: sent.encoder_implementation,
+        codec: peer.video_out.codec.map(|(codec, _)| codec.mime_type()),
+        payload_type: peer.video_out.codec.map(|(_, payload_type)| payload_type),
     });
 }
 
@@ -205,10 +214,14 @@ fn loss_out(peer: &PeerStats) -> Option<f64> {
         .max_by(f64::total_cmp)
 }
 
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
 fn latency(peer: &PeerStats, media: &MediaStats) -> Latency {
     let per = |seconds: f64, count: u64| (count > 0).then(|| seconds * 1000.0 / count as f64);
     let (sound_in, sound_out) = (&media.audio_in, &media.audio_out);
-    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+    let ms = milliseconds;
     Latency {
         encode: per(sound_out.total_encode_time, sound_out.packets_sent),
         network: round_trip(peer).map(|rtt| ms(rtt) / 2.0),

@@ -127,6 +127,7 @@ impl Actor {
             },
             limits: self.settings.limits.clone(),
             voice: self.settings.voice,
+            opus: self.settings.opus,
             pictures: self.pictures.clone(),
             inbox: self.inbox.clone(),
         }
@@ -200,6 +201,8 @@ impl Actor {
                 }
                 let (muted, camera_on) = (live.muted, live.camera_on);
                 live.media = Media::Running(session);
+                // It may have been agreed on otherwise while they were being opened.
+                live.follow_negotiation(self.settings.opus);
                 let mut camera_missing = false;
                 let video = live.video;
                 if let Some(session) = live.session() {

@@ -13,7 +13,8 @@ use ahoy_call::CallId;
 use ahoy_media::audio::render_tap::render_tap;
 use ahoy_media::audio::voice::VoiceSettings;
 use ahoy_media::audio::{AudioCapture, AudioInStats, AudioOutStats, AudioPlayout, CaptureSettings};
-use ahoy_media::codec::{PictureCodec, SoundCodec};
+use ahoy_media::codec::opus::{OpusMode, OpusSettings, OpusWish};
+use ahoy_media::codec::{AudioEncoder, CodecError, PictureCodec, SoundCodec};
 use ahoy_media::device::{
     AudioSink, AudioSource, DeviceError, DeviceKind, Devices, VideoRequest, VideoSink, VideoSource,
 };
@@ -21,13 +22,13 @@ use ahoy_media::jitter_buffer::JitterBufferSettings;
 use ahoy_media::spec::DeviceSpec;
 use ahoy_media::synthetic::pattern::PatternSource;
 use ahoy_media::synthetic::silence::{SilentMicrophone, SilentSpeaker};
-use ahoy_media::units::{Resolution, RtpTime};
+use ahoy_media::units::{Bitrate, Resolution, RtpTime};
 use ahoy_media::video::receive::stats::VideoReceiveStats;
 use ahoy_media::video::receive::{VideoReceive, VideoReceiveSetup};
 use ahoy_media::video::screen::SharedScreen;
 use ahoy_media::video::send::stats::VideoSendStats;
 use ahoy_media::video::send::{VideoSend, VideoSendSetup};
-use ahoy_peer::Peer;
+use ahoy_peer::{Codec, Peer, SoundOut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -100,6 +101,7 @@ pub(crate) struct Opening {
     pub(crate) choice: DeviceChoice,
     pub(crate) limits: Limits,
     pub(crate) voice: VoiceSettings,
+    pub(crate) opus: OpusWish,
     pub(crate) pictures: Pictures,
     pub(crate) inbox: Inbox,
 }
@@ -113,7 +115,10 @@ pub(crate) struct MediaSession {
     /// The microphone stands in a room: its voice is cleaned, and it is missed when it gives nothing.
     in_room: bool,
     voice: VoiceSettings,
-    sound: SoundCodec,
+    opus: OpusWish,
+    /// As what sound is sent; `None` = it is not.
+    sound: Option<SoundOut>,
+    bitrate: Bitrate,
     played: bool,
 }
 
@@ -134,8 +139,6 @@ pub(crate) struct Outgoing {
 pub(crate) struct MediaStats {
     pub(crate) audio_in: AudioInStats,
     pub(crate) audio_out: AudioOutStats,
-    /// What sound is sent as.
-    pub(crate) sound: SoundCodec,
     pub(crate) video: Option<(VideoReceiveStats, VideoSendStats)>,
     pub(crate) microphone_missing: bool,
 }
@@ -225,8 +228,11 @@ impl Opening {
         video: bool,
         plan: Plan,
     ) -> Result<MediaSession, DeviceError> {
-        let playout = self.open_playout(peer)?;
-        let (capture, microphone) = self.open_capture(peer, plan)?;
+        // Whoever sends nothing needs some codec to hear with until a packet tells which.
+        let sound = peer.sound_out();
+        let heard = sound.map_or(SoundCodec::Opus, |sound| sound.codec);
+        let playout = self.open_playout(peer, heard)?;
+        let (capture, microphone) = self.open_capture(peer, sound, plan)?;
         let (tap, played) = render_tap();
         playout.set_render_tap(tap);
         capture.set_played(played);
@@ -243,7 +249,9 @@ impl Opening {
             microphone,
             in_room,
             voice: self.voice,
-            sound: sound_codec(peer),
+            opus: self.opus,
+            sound,
+            bitrate: plan.audio,
             played: false,
         };
         session.clean_voice();
@@ -258,10 +266,14 @@ impl Opening {
         })
     }
 
-    fn open_playout(&self, peer: &Peer) -> Result<AudioPlayout, DeviceError> {
+    fn open_playout(&self, peer: &Peer, codec: SoundCodec) -> Result<AudioPlayout, DeviceError> {
         let sink = self.speaker(&self.choice.speaker)?;
+        let channels = match self.opus.mode {
+            OpusMode::Music => 2,
+            OpusMode::Voice | OpusMode::LowDelay => 1,
+        };
         let failed = self.loss_reporter(DeviceKind::Speaker);
-        let playout = AudioPlayout::start(sink, sound_codec(peer), JitterBufferSettings::default(), failed)?;
+        let playout = AudioPlayout::start(sink, codec, channels, JitterBufferSettings::default(), failed)?;
         let inlet = playout.inlet();
         let mut first = self.moment(false, MediaMoment::FirstReceived);
         peer.set_audio_receiver(Box::new(move |packet| {
@@ -272,9 +284,13 @@ impl Opening {
         Ok(playout)
     }
 
-    fn open_capture(&self, peer: &Peer, plan: Plan) -> Result<(AudioCapture, MicrophoneState), DeviceError> {
-        let encoder = sound_codec(peer)
-            .encoder(plan.audio)
+    fn open_capture(
+        &self,
+        peer: &Peer,
+        sound: Option<SoundOut>,
+        plan: Plan,
+    ) -> Result<(AudioCapture, MicrophoneState), DeviceError> {
+        let encoder = sound_encoder(sound, self.opus, plan.audio)
             .map_err(|error| unusable(DeviceKind::Microphone, &error))?;
         let (source, state) = self.microphone(&self.choice.microphone)?;
         let settings = CaptureSettings {
@@ -284,8 +300,8 @@ impl Opening {
         };
         let out = peer.audio_out();
         let mut first = self.moment(false, MediaMoment::FirstSent);
-        let frames = move |frame| {
-            let sent = out.try_send(frame);
+        let frames = move |codec, frame| {
+            let sent = out.try_send(Codec::Audio(codec), frame);
             if sent {
                 first();
             }
@@ -313,7 +329,7 @@ impl Opening {
             preview: Some(Box::new(SharedScreen::new(self.pictures.local.clone()))),
             ready: Box::new(move || ready.picture_codec()),
             send: Box::new(move |codec, frame| {
-                let sent = out.try_send_picture(codec, frame);
+                let sent = out.try_send(Codec::Video(codec), frame);
                 if sent {
                     first();
                 }
@@ -465,10 +481,30 @@ impl MediaSession {
     }
 
     /// Lets both encoders go by the plan from here on.
-    pub(crate) fn set_plan(&self, plan: Plan) {
+    pub(crate) fn set_plan(&mut self, plan: Plan) {
+        self.bitrate = plan.audio;
         self.capture.set_bitrate(plan.audio);
+        if self.sound.is_none_or(|sound| sound.codec == SoundCodec::Opus) {
+            self.capture.set_frame_time(plan.frame);
+        }
         if let Some(video) = &self.video {
             video.outgoing.send.set_limits(plan.video);
+        }
+    }
+
+    /// Encodes sound as was negotiated anew; the same as before changes nothing.
+    pub(crate) fn set_sound(&mut self, sound: SoundOut) {
+        let before = self.sound.replace(sound);
+        let same = before.is_some_and(|before| (before.codec, before.opus) == (sound.codec, sound.opus));
+        if same {
+            return;
+        }
+        match sound_encoder(Some(sound), self.opus, self.bitrate) {
+            Ok(encoder) => {
+                tracing::info!(codec = %sound.codec, "sound is sent as was agreed on anew");
+                self.capture.set_encoder(encoder);
+            }
+            Err(error) => tracing::warn!(%error, "no encoder for the agreed codec"),
         }
     }
 
@@ -584,7 +620,6 @@ impl MediaSession {
         MediaStats {
             audio_in: self.playout.stats(),
             audio_out: self.capture.stats(),
-            sound: self.sound,
             video: self
                 .video
                 .as_ref()
@@ -635,9 +670,15 @@ fn by_kind(kind: DeviceKind, codes: [&'static str; 4]) -> &'static str {
     }
 }
 
-/// What was negotiated; whoever sends nothing needs some codec to hear with until a packet tells which.
-fn sound_codec(peer: &Peer) -> SoundCodec {
-    peer.audio_codec().unwrap_or(SoundCodec::Opus)
+/// An encoder of what was agreed on; of Opus where nothing is sent.
+fn sound_encoder(
+    sound: Option<SoundOut>,
+    wish: OpusWish,
+    bitrate: Bitrate,
+) -> Result<Box<dyn AudioEncoder>, CodecError> {
+    let theirs = sound.map(|sound| sound.opus).unwrap_or_default();
+    let codec = sound.map_or(SoundCodec::Opus, |sound| sound.codec);
+    codec.encoder(bitrate, OpusSettings::agreed(wish, &theirs))
 }
 
 fn is_in_room(microphone: &DeviceSpec) -> bool {

@@ -2,6 +2,7 @@
 
 use ahoy_call::{Resolution, RoomId};
 use ahoy_media::audio::voice::VoiceSettings;
+use ahoy_media::codec::opus::OpusWish;
 use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::spec::DeviceSpec;
 use ahoy_media::units::Bitrate;
@@ -99,6 +100,8 @@ pub struct Settings {
     pub audio_codecs: Vec<SoundCodec>,
     /// In order of preference; the first is offered first.
     pub video_codecs: Vec<PictureCodec>,
+    /// What the sound is, where it goes as Opus, and what is wished to be received.
+    pub opus: OpusWish,
     /// What is done to the voice of a microphone in a room.
     pub voice: VoiceSettings,
     /// STUN and TURN servers of the user's own, used beside those that the server offers.

@@ -44,8 +44,13 @@ pub struct AudioIn {
     pub audio_level: f32,
     /// Bits per second over the last interval.
     pub bitrate: u64,
-    /// The encoding name of RTP, once something came.
+    /// MIME type and payload type of the packet that came last.
     pub codec: Option<&'static str>,
+    pub payload_type: Option<u8>,
+    /// Channels of what was encoded in it.
+    pub channels: u16,
+    /// Milliseconds of it (RFC 8866 §6.4).
+    pub ptime: f64,
 }
 
 /// Sent sound.
@@ -59,8 +64,13 @@ pub struct AudioOut {
     pub audio_level: f32,
     /// Fraction 0..1 that the encoder protects against.
     pub expected_loss: f64,
-    /// The encoding name of RTP.
+    /// MIME type, and payload type as the other side numbers them; `None` = nothing is sent.
     pub codec: Option<&'static str>,
+    pub payload_type: Option<u8>,
+    /// Channels of what is encoded.
+    pub channels: u16,
+    /// Milliseconds of a packet (RFC 8866 §6.4).
+    pub ptime: f64,
 }
 
 /// Received pictures.
@@ -83,7 +93,9 @@ pub struct VideoIn {
     /// Seconds, all frames together.
     pub jitter_buffer_delay: f64,
     pub bitrate: u64,
+    /// MIME type and payload type of the packet that came last.
     pub codec: Option<&'static str>,
+    pub payload_type: Option<u8>,
 }
 
 /// Sent pictures.
@@ -104,6 +116,9 @@ pub struct VideoOut {
     pub pli_count: u64,
     pub retransmitted_packets_sent: u64,
     pub encoder: Option<&'static str>,
+    /// MIME type, and payload type as the other side numbers them; `None` = nothing is sent.
+    pub codec: Option<&'static str>,
+    pub payload_type: Option<u8>,
 }
 
 /// The way between the two sides.

@@ -5,7 +5,7 @@
 //! buffer counted as one JSON line; `voice_loss IN.wav` prints a table of losses against ways of protection.
 //!
 //! `LOSS=0.2` share of packets lost, `BURST=1` mean length of a loss in packets (1 = independent), `KBPS=40`, `SEED=1`,
-//! `PROTECT=adaptive|fec|dred|none`, `JITTER_MS=0`, `MODE=voice|low`, `LEAST_MS=20`.
+//! `PROTECT=adaptive|fec|dred|none`, `JITTER_MS=0`, `MODE=voice|low`, `FRAME_MS=20`, `LEAST_MS=20`.
 
 #![allow(
     clippy::print_stdout,
@@ -16,7 +16,7 @@
 use ahoy_media::audio::capture::CapturePipeline;
 use ahoy_media::audio::playout::PlayoutPipeline;
 use ahoy_media::codec::AudioEncoder;
-use ahoy_media::codec::opus::{OpusDecoder, OpusEncoder, OpusMode, Protection};
+use ahoy_media::codec::opus::{OpusDecoder, OpusEncoder, OpusMode, OpusSettings, Protection};
 use ahoy_media::device::AudioFormat;
 use ahoy_media::jitter_buffer::{JitterBufferCounters, JitterBufferSettings};
 use ahoy_media::packet::ReceivedPacket;
@@ -194,7 +194,10 @@ fn encoder(options: &Options, loss: f64) -> OpusEncoder {
         _ => OpusMode::Voice,
     };
     let bitrate = Bitrate::from_bps((options.number("KBPS", 40.0) * 1_000.0) as u64);
-    let mut encoder = OpusEncoder::with_mode(mode, bitrate).expect("encoder");
+    let mut encoder = OpusEncoder::with_settings(OpusSettings::of(mode), bitrate).expect("encoder");
+    let usual = mode.frame_time().as_millis() as f64;
+    let frame = Duration::from_millis(options.number("FRAME_MS", usual) as u64);
+    encoder.set_frame_time(frame).expect("10, 20, 40 or 60 ms");
     let protection = match options.word("PROTECT") {
         Some("fec" | "none") => Protection::FecOnly,
         Some("dred") => Protection::DredOnly,

@@ -13,6 +13,7 @@ pub use sound::{SoundCodec, UnknownSoundCodec};
 use crate::units::{Bitrate, Resolution, SampleRate};
 use crate::video::VideoFrame;
 use bytes::Bytes;
+use std::time::Duration;
 
 /// A codec refused its input or its settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,8 +32,10 @@ pub enum CodecError {
 /// What a packet holds, known without decoding it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PacketContent {
-    /// Samples that decoding gives.
+    /// Samples per channel that decoding gives.
     pub samples: u32,
+    /// Channels of what was encoded.
+    pub channels: u16,
     /// Samples right before this packet that its in-band FEC rebuilds; 0 without.
     pub protects: u32,
     /// Samples before this packet that its deep redundancy rebuilds; 0 without.
@@ -43,6 +46,7 @@ pub struct PacketContent {
 
 /// Encodes frames of 48 kHz.
 pub trait AudioEncoder: Send {
+    fn codec(&self) -> SoundCodec;
     /// RTP ticks per second; not always the rate that is sampled inside (G.722, RFC 3551 §4.5.2).
     fn clock_rate(&self) -> SampleRate;
     /// Samples per channel of one frame.
@@ -54,10 +58,16 @@ pub trait AudioEncoder: Send {
     fn set_bitrate(&mut self, bitrate: Bitrate) -> Result<(), CodecError>;
     /// Expected loss as a fraction 0..1; sets how much protection the frames carry.
     fn set_expected_loss(&mut self, fraction: f32) -> Result<(), CodecError>;
+    /// Takes frames of another length from the next one on.
+    ///
+    /// Errors: the codec has none of this length, and goes on with those it has.
+    fn set_frame_time(&mut self, time: Duration) -> Result<(), CodecError>;
 }
 
-/// Decodes to mono 48 kHz.
+/// Decodes to interleaved 48 kHz. Counts and lengths are of samples per channel.
 pub trait AudioDecoder: Send {
+    /// Channels of the interleaved samples.
+    fn channels(&self) -> u16;
     /// RTP ticks per second; divides 48000.
     fn clock_rate(&self) -> SampleRate;
     /// Tells what a packet holds without decoding it; an error when it is no packet of this codec.

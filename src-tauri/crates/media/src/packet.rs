@@ -5,11 +5,12 @@ use crate::units::{RtpTime, SequenceNumber};
 use bytes::Bytes;
 use std::time::Instant;
 
-/// One encoded frame on its way out: 20 ms of sound, or one picture.
+/// One encoded frame on its way out: 10 to 120 ms of sound, or one picture.
 #[derive(Debug, Clone)]
 pub struct EncodedFrame {
+    /// Sound only: empty in a pause of speech, which is not sent.
     pub payload: Bytes,
-    /// Audio: 48 kHz ticks of Opus; video: 90 kHz.
+    /// Audio: ticks of the codec's clock; video: 90 kHz.
     pub rtp_time: RtpTime,
     /// Video only: decodable without any other frame.
     pub keyframe: bool,

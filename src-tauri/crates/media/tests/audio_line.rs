@@ -85,6 +85,7 @@ fn heavy_loss_leaves_little_to_make_up_at_forty_kilobits() {
             bitrate: Bitrate::from_kbps(40),
             expected_loss: loss as f32,
             time: Duration::from_secs(40),
+            ..Line::default()
         };
         let enter = loss * (1.0 - stay) / (1.0 - loss);
         let mut lost = false;
@@ -97,6 +98,59 @@ fn heavy_loss_leaves_little_to_make_up_at_forty_kilobits() {
         assert!(share <= most_concealed, "{loss} {stay}: {share:.4} {stats:?}");
         assert!(stats.packets_lost as f64 > 1_900.0 * loss * 0.8, "{stats:?}");
         assert!(stats.dred_frames > 30, "{stats:?}");
+    }
+}
+
+#[test]
+fn longer_frames_are_heard_as_well_and_no_later_than_they_must() {
+    let heard = |milliseconds| {
+        let line = Line {
+            frame: ms(milliseconds),
+            ..Line::default()
+        };
+        let (heard, stats) = line.run(&mut |_| Some(ms(10)));
+        assert_eq!(heard.frequency, Some(440), "{milliseconds} ms");
+        assert_eq!((heard.gaps, heard.clicks_lost), (0, 0), "{heard:?}");
+        assert_eq!(stats.buffer.concealed_samples, 0, "{stats:?}");
+        assert_eq!(stats.frame_time, ms(milliseconds));
+        heard.latency_ms.expect("clicks were heard").p50
+    };
+    let (usual, long, longest) = (heard(20), heard(40), heard(60));
+    println!("mouth to ear in frames of 20, 40 and 60 ms: {usual:.0}, {long:.0}, {longest:.0} ms");
+    assert!((15.0..30.0).contains(&(long - usual)), "{usual} {long}");
+    assert!((30.0..55.0).contains(&(longest - usual)), "{usual} {longest}");
+}
+
+#[test]
+fn longer_frames_survive_loss() {
+    for (milliseconds, loss, kbps) in [
+        (40, 0.1, 24),
+        (60, 0.1, 20),
+        (60, 0.2, 20),
+        (60, 0.3, 20),
+        (60, 0.1, 40),
+    ] {
+        let mut random = Seeded(13);
+        let line = Line {
+            said: Said::Speech,
+            bitrate: Bitrate::from_kbps(kbps),
+            expected_loss: loss as f32,
+            frame: ms(milliseconds),
+            time: Duration::from_secs(60),
+        };
+        let (_, stats) = line.run(&mut |_| (random.next() >= loss).then_some(ms(20)));
+        let stats = stats.buffer;
+        let share = stats.concealed_samples as f64 / stats.total_samples_received as f64;
+        let delay = stats.jitter_buffer_delay / stats.jitter_buffer_emitted_count as f64;
+        println!(
+            "{milliseconds} ms at {kbps} kbit/s, {loss} lost: {share:.3} made up, {delay:.3} s in the buffer"
+        );
+        assert!(stats.packets_lost > 60, "{stats:?}");
+        assert!(
+            share < loss / 2.0,
+            "{milliseconds} ms, {loss}: {share:.4} {stats:?}"
+        );
+        assert!(delay < 0.25, "{delay}");
     }
 }
 

@@ -2,12 +2,13 @@
 
 mod audio_support;
 
-use ahoy_media::codec::opus::{OpusDecoder, OpusEncoder};
+use ahoy_media::codec::opus::{OpusDecoder, OpusEncoder, OpusMode, OpusSettings};
 use ahoy_media::codec::{AudioDecoder, AudioEncoder, CodecError};
-use ahoy_media::units::Bitrate;
+use ahoy_media::units::{Bitrate, SampleRate};
 use audio_support::speech;
 use bytes::Bytes;
 use std::f32::consts::TAU;
+use std::time::Duration;
 
 fn encode(encoder: &mut OpusEncoder, samples: &[f32]) -> Vec<Bytes> {
     samples
@@ -190,10 +191,12 @@ fn pauses_of_speech_are_hardly_sent_with_dtx_and_marked_as_such() {
 
 #[test]
 fn low_delay_and_music_have_their_own_frames() {
-    use ahoy_media::codec::opus::OpusMode;
-    let mut low = OpusEncoder::with_mode(OpusMode::LowDelay, Bitrate::from_kbps(48)).expect("encoder");
+    let with = |mode, kbps| {
+        OpusEncoder::with_settings(OpusSettings::of(mode), Bitrate::from_kbps(kbps)).expect("encoder")
+    };
+    let mut low = with(OpusMode::LowDelay, 48);
     assert_eq!((low.frame_samples(), low.channels()), (480, 1));
-    let mut music = OpusEncoder::with_mode(OpusMode::Music, Bitrate::from_kbps(96)).expect("encoder");
+    let mut music = with(OpusMode::Music, 96);
     assert_eq!((music.frame_samples(), music.channels()), (960, 2));
     let mut decoder = OpusDecoder::new().expect("decoder");
     let tone = |n: usize| 0.25 * (TAU * 440.0 * n as f32 / 48_000.0).sin();
@@ -212,6 +215,101 @@ fn low_delay_and_music_have_their_own_frames() {
         assert_eq!(decoder.decode(&packet, &mut out), Ok(960));
     }
     assert!(snr(&mono, &out) > 25.0, "{}", snr(&mono, &out));
+}
+
+#[test]
+fn the_length_of_frames_changes_while_it_runs() {
+    let sound = speech(8.0);
+    let mut decoder = OpusDecoder::new().expect("decoder");
+    let mut out = Vec::new();
+    let mut bytes = Vec::new();
+    for mode in [OpusMode::Voice, OpusMode::LowDelay] {
+        let mut encoder =
+            OpusEncoder::with_settings(OpusSettings::of(mode), Bitrate::from_kbps(24)).expect("encoder");
+        out.clear();
+        let mut rest = &sound[..];
+        for milliseconds in [20, 60, 40, 10, 120, 20] {
+            let time = Duration::from_millis(milliseconds);
+            encoder.set_frame_time(time).expect("a known length");
+            let size = encoder.frame_samples();
+            assert_eq!(size as u64, milliseconds * 48);
+            let (now, later) = rest.split_at(57_600);
+            rest = later;
+            for frame in now.chunks_exact(size) {
+                let packet = encoder.encode(frame).expect("encodes");
+                let content = decoder.inspect(&packet).expect("a packet");
+                assert_eq!((content.samples as usize, content.channels), (size, 1));
+                decoder.decode(&packet, &mut out).expect("decodes");
+                bytes.push(packet.len());
+            }
+        }
+        assert_eq!(out.len(), 6 * 57_600);
+        let loudness = |sound: &[f32]| energy(sound) / sound.len() as f32;
+        let share = loudness(&out) / loudness(&sound);
+        assert!((0.5..1.5).contains(&share), "{mode:?}: {share}");
+        assert!(encoder.set_frame_time(Duration::from_millis(30)).is_err());
+        assert_eq!(encoder.frame_samples(), 960);
+    }
+    assert!(bytes.iter().all(|bytes| *bytes < 1_000), "{bytes:?}");
+}
+
+#[test]
+fn a_lost_packet_of_60_ms_is_rebuilt_whole_from_the_next() {
+    let sound = speech(6.0);
+    for milliseconds in [40, 60] {
+        let mut encoder = OpusEncoder::new(Bitrate::from_kbps(20)).expect("encoder");
+        let time = Duration::from_millis(milliseconds);
+        encoder.set_frame_time(time).expect("a known length");
+        encoder.set_expected_loss(0.1).expect("a fraction");
+        let mut decoder = OpusDecoder::new().expect("decoder");
+        let size = encoder.frame_samples();
+        let packets: Vec<Bytes> = sound
+            .chunks_exact(size)
+            .map(|frame| encoder.encode(frame).expect("encodes"))
+            .collect();
+        let protecting = packets
+            .iter()
+            .filter(|packet| decoder.inspect(packet).expect("a packet").protects as usize == size)
+            .count();
+        assert!(
+            protecting * 10 > packets.len() * 6,
+            "{milliseconds} ms: {protecting} of {}",
+            packets.len()
+        );
+        let next = packets[10..]
+            .iter()
+            .find(|packet| decoder.inspect(packet).expect("a packet").protects > 0);
+        let mut out = Vec::new();
+        let next = next.expect("most are protecting");
+        assert_eq!(decoder.recover(next, size, &mut out), Ok(size));
+        // Half of it was made up already.
+        assert_eq!(decoder.recover(next, size / 2, &mut out), Ok(size / 2));
+        assert_eq!(out.len(), size * 3 / 2);
+    }
+}
+
+#[test]
+fn what_the_other_side_takes_at_most_is_kept() {
+    let sound = speech(4.0);
+    let settings = OpusSettings {
+        max_bitrate: Some(Bitrate::from_kbps(12)),
+        max_playback_rate: SampleRate::from_hz(8_000),
+        cbr: true,
+        fec: false,
+        ..OpusSettings::of(OpusMode::Voice)
+    };
+    let mut encoder = OpusEncoder::with_settings(settings, Bitrate::from_kbps(40)).expect("encoder");
+    encoder.set_expected_loss(0.2).expect("a fraction");
+    let packets = encode(&mut encoder, &sound);
+    // 12 kbit/s in 20 ms.
+    assert!(packets.iter().all(|packet| packet.len() == 30), "{packets:?}");
+    let mut decoder = OpusDecoder::new().expect("decoder");
+    for packet in &packets {
+        // SILK in narrow band (RFC 6716 §3.1, table 2).
+        assert!(packet[0] >> 3 < 4, "{:#x}", packet[0]);
+        let content = decoder.inspect(packet).expect("a packet");
+        assert_eq!((content.protects, content.rebuilds), (0, 0));
+    }
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn capture(source: Box<dyn AudioSource>) -> (AudioCapture, Receiver<EncodedFrame
         source,
         encoder(),
         settings(),
-        move |frame| frames_tx.send(frame).is_ok(),
+        move |_, frame| frames_tx.send(frame).is_ok(),
         move |error| {
             // The receiver is gone when the test does not ask for failures.
             failed_tx.send(error).ok();
@@ -101,6 +101,7 @@ fn a_tone_goes_through_both_threads_in_real_time() {
     let playout = AudioPlayout::start(
         Box::new(probe),
         SoundCodec::Opus,
+        1,
         JitterBufferSettings::default(),
         |_| {},
     )
@@ -111,7 +112,7 @@ fn a_tone_goes_through_both_threads_in_real_time() {
         Box::new(ToneSource::new(440, clock)),
         encoder(),
         settings(),
-        move |frame| {
+        move |_, frame| {
             number += 1;
             inlet.push(packet(number, &frame, Instant::now()))
         },
@@ -190,6 +191,7 @@ fn a_lost_speaker_is_reported_once_and_another_takes_over() {
     let playout = AudioPlayout::start(
         Box::new(Unplugged),
         SoundCodec::Opus,
+        1,
         JitterBufferSettings::default(),
         move |error| {
             failed_tx.send(error).ok();
@@ -206,7 +208,7 @@ fn a_lost_speaker_is_reported_once_and_another_takes_over() {
         Box::new(ToneSource::new(440, clock)),
         encoder(),
         settings(),
-        move |frame| {
+        move |_, frame| {
             number += 1;
             inlet.push(packet(number, &frame, Instant::now()))
         },
@@ -227,6 +229,7 @@ fn packets_beyond_the_queue_are_dropped_and_counted_after_the_end() {
     let playout = AudioPlayout::start(
         Box::new(SilentSpeaker::new()),
         SoundCodec::Opus,
+        1,
         JitterBufferSettings::default(),
         |_| {},
     )
@@ -286,7 +289,7 @@ fn an_impossible_format_is_refused_at_the_start() {
             Ok(())
         }
     }
-    let refused = AudioCapture::start(Box::new(NoChannels), encoder(), settings(), |_| true, |_| {});
+    let refused = AudioCapture::start(Box::new(NoChannels), encoder(), settings(), |_, _| true, |_| {});
     let error = refused.expect_err("refused").to_string();
     assert_eq!(
         error,

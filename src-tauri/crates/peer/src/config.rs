@@ -1,6 +1,7 @@
 //! What a peer connection is made from.
 
 use ahoy_call::Direction;
+use ahoy_media::codec::opus::OpusWish;
 pub use ahoy_media::codec::{PictureCodec as VideoCodec, SoundCodec as AudioCodec};
 use ahoy_media::units::Bitrate;
 use std::fmt;
@@ -19,6 +20,8 @@ pub struct PeerConfig {
     pub audio_codecs: Vec<AudioCodec>,
     /// In order of preference; the first is offered first.
     pub video_codecs: Vec<VideoCodec>,
+    /// What the other side is told of the Opus that is wanted here.
+    pub opus: OpusWish,
     /// Where the bandwidth estimate starts.
     pub start_bitrate: Bitrate,
     /// The estimate never falls below this; it should carry one voice.
@@ -28,7 +31,8 @@ pub struct PeerConfig {
 }
 
 impl Default for PeerConfig {
-    /// No servers, Opus and VP8, 1 Mbit/s at the start, 24 kbit/s to 5 Mbit/s.
+    /// No servers, Opus and VP8, 1 Mbit/s at the start, 10 kbit/s (6 of voice and the headers of 120 ms frames) to
+    /// 5 Mbit/s.
     fn default() -> Self {
         Self {
             ice_servers: Vec::new(),
@@ -37,8 +41,9 @@ impl Default for PeerConfig {
             loopback: false,
             audio_codecs: vec![AudioCodec::Opus],
             video_codecs: vec![VideoCodec::Vp8],
+            opus: OpusWish::default(),
             start_bitrate: Bitrate::from_kbps(1000),
-            min_bitrate: Bitrate::from_kbps(24),
+            min_bitrate: Bitrate::from_kbps(10),
             max_bitrate: Bitrate::from_kbps(5000),
         }
     }

@@ -13,12 +13,13 @@ use std::str::FromStr;
 const KEYS: &str = "0123456789*#ABCD";
 /// Digits that wait at most: no number is longer, and they take 180 ms each.
 const MOST: usize = 64;
-/// A frame of voice is this part of a second.
-const FRAMES_PER_SECOND: u32 = 50;
-/// How long a digit is pressed: 100 ms, as browsers do.
-const PRESSED: u32 = 5;
-/// Frames of voice between two digits: 80 ms, so that each is heard as one of its own.
-const PAUSE: u32 = 4;
+/// Milliseconds of a frame of voice: of the first one, and of any.
+const USUAL_FRAME: u32 = 20;
+const FRAMES: std::ops::RangeInclusive<u32> = 10..=120;
+/// How long a digit is pressed at least, milliseconds: as browsers do.
+const PRESSED: u32 = 100;
+/// Of voice between two digits, milliseconds, so that each is heard as one of its own.
+const PAUSE: u32 = 80;
 /// The last packet is sent so often, because a lost end is a digit that goes on (RFC 4733 §2.5.1.4).
 const ENDS: usize = 3;
 /// dBm0 below zero, as browsers say it.
@@ -91,15 +92,17 @@ pub(crate) struct EventPacket {
 pub(crate) struct DigitSender {
     waiting: VecDeque<u8>,
     pressed: Option<Pressed>,
-    /// Frames of voice to come before the next digit.
-    pause: u32,
+    /// Voice goes on until then.
+    resumes_at: Option<RtpTime>,
+    /// When the frame before began.
+    last: Option<RtpTime>,
 }
 
 #[derive(Debug)]
 struct Pressed {
     event: u8,
     began: RtpTime,
-    frames: u32,
+    told: bool,
 }
 
 impl DigitSender {
@@ -112,43 +115,52 @@ impl DigitSender {
         Ok(())
     }
 
-    /// Takes the time of a voice frame of 20 ms; returns what is sent in its place; nothing = the frame itself.
+    /// Takes the time of a voice frame; returns what is sent in its place; nothing = the frame itself.
     pub(crate) fn handle_frame(&mut self, rtp_time: RtpTime, codec: AudioCodec) -> Vec<EventPacket> {
+        let ticks = |milliseconds: u32| audio_clock_rate(codec) / 1000 * milliseconds;
+        // Frames are alike but for the rare change, so the one before tells how long this one is.
+        let before = self.last.replace(rtp_time).map(|last| rtp_time.since(last));
+        let frame = before
+            .and_then(|before| u32::try_from(before).ok())
+            .filter(|before| (ticks(*FRAMES.start())..=ticks(*FRAMES.end())).contains(before))
+            .unwrap_or(ticks(USUAL_FRAME));
         if self.pressed.is_none() {
-            if self.pause > 0 {
-                self.pause -= 1;
+            if self.resumes_at.is_some_and(|at| rtp_time.since(at) < 0) {
                 return Vec::new();
             }
+            self.resumes_at = None;
             let Some(event) = self.waiting.pop_front() else {
                 return Vec::new();
             };
             self.pressed = Some(Pressed {
                 event,
                 began: rtp_time,
-                frames: 0,
+                told: false,
             });
         }
         let Some(pressed) = &mut self.pressed else {
             return Vec::new();
         };
-        pressed.frames += 1;
-        let ended = pressed.frames >= PRESSED;
-        let packet = pressed.packet(audio_clock_rate(codec) / FRAMES_PER_SECOND, ended);
+        let end = rtp_time.plus(frame);
+        let duration = end.since(pressed.began).unsigned_abs();
+        let ended = duration >= ticks(PRESSED);
+        let packet = pressed.packet(duration, ended);
+        pressed.told = true;
         if !ended {
             return vec![packet];
         }
         self.pressed = None;
-        self.pause = PAUSE;
+        self.resumes_at = Some(end.plus(ticks(PAUSE)));
         vec![packet; ENDS]
     }
 }
 
 impl Pressed {
-    fn packet(&self, ticks_per_frame: u32, ended: bool) -> EventPacket {
-        let duration = (self.frames * ticks_per_frame) as u16;
-        let [high, low] = duration.to_be_bytes();
+    /// `duration`: RTP ticks since it began.
+    fn packet(&self, duration: u32, ended: bool) -> EventPacket {
+        let [high, low] = u16::try_from(duration).unwrap_or(u16::MAX).to_be_bytes();
         EventPacket {
-            marker: self.frames == 1,
+            marker: !self.told,
             rtp_time: self.began,
             payload: [
                 self.event,
@@ -184,10 +196,15 @@ mod tests {
     use super::*;
 
     fn dial(digits: &str, codec: AudioCodec, frames: u32) -> Vec<Vec<EventPacket>> {
+        dial_in(digits, codec, frames, USUAL_FRAME)
+    }
+
+    /// In frames of so many milliseconds.
+    fn dial_in(digits: &str, codec: AudioCodec, frames: u32, milliseconds: u32) -> Vec<Vec<EventPacket>> {
         let mut sender = DigitSender::default();
         let digits = digits.parse().expect("all keys");
         sender.handle_digits(&digits).expect("there is room");
-        let ticks = audio_clock_rate(codec) / FRAMES_PER_SECOND;
+        let ticks = audio_clock_rate(codec) / 1000 * milliseconds;
         let frame = |n| sender.handle_frame(RtpTime::new(u32::MAX - 500).plus(n * ticks), codec);
         (0..frames).map(frame).collect()
     }
@@ -205,6 +222,34 @@ mod tests {
         assert_eq!(sent[3], [packet(false, [5, 10, 0x0f, 0x00])]);
         assert_eq!(sent[4], vec![packet(false, [5, 0x8a, 0x12, 0xc0]); 3]);
         assert!(sent[5..].iter().all(Vec::is_empty), "{sent:?}");
+    }
+
+    #[test]
+    fn in_longer_frames_a_digit_takes_as_many_as_it_needs() {
+        let sent = dial_in("57", AudioCodec::Opus, 8, 60);
+        // The first packet cannot know yet how long its frame is.
+        let durations: Vec<Vec<u16>> = sent
+            .iter()
+            .map(|packets| {
+                let duration =
+                    |packet: &EventPacket| u16::from_be_bytes([packet.payload[2], packet.payload[3]]);
+                packets.iter().map(duration).collect()
+            })
+            .collect();
+        let (ends, none) = (vec![5_760; 3], Vec::new());
+        assert_eq!(
+            durations,
+            [
+                vec![960],
+                ends.clone(),
+                none.clone(),
+                none.clone(),
+                vec![2_880],
+                ends,
+                none.clone(),
+                none
+            ]
+        );
     }
 
     #[test]

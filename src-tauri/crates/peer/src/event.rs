@@ -2,6 +2,7 @@
 
 use crate::config::{AudioCodec, VideoCodec};
 use ahoy_call::Candidate;
+use ahoy_media::codec::opus::OpusParameters;
 use ahoy_media::packet::ReceivedPacket;
 use ahoy_media::units::Bitrate;
 
@@ -57,6 +58,26 @@ pub enum MediaKind {
 pub enum Codec {
     Audio(AudioCodec),
     Video(VideoCodec),
+}
+
+/// How sound is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SoundOut {
+    pub codec: AudioCodec,
+    /// As the other side numbers it.
+    pub payload_type: u8,
+    /// What the other side says of the Opus it gets, where it is Opus.
+    pub opus: OpusParameters,
+}
+
+impl Codec {
+    /// Its MIME type, as W3C `RTCCodecStats.mimeType`.
+    pub fn mime_type(self) -> &'static str {
+        match self {
+            Codec::Audio(codec) => codec.mime_type(),
+            Codec::Video(codec) => codec.mime_type(),
+        }
+    }
 }
 
 /// A track of the other side; its packets go to the sink of its kind.

@@ -3,6 +3,7 @@
 use crate::config::{AudioCodec, VideoCodec};
 use crate::digits::{DigitSender, Digits, DigitsRefused, EventPacket};
 use crate::event::Codec;
+use ahoy_media::codec::opus::OpusParameters;
 use ahoy_media::packet::EncodedFrame;
 use ahoy_media::units::RtpTime;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,31 +11,38 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Frames between a media thread and the connection: 160 ms of sound, 270 ms of pictures at 30 fps. A frame that finds
+/// Frames between a media thread and the connection: 80 to 960 ms of sound, 270 ms of pictures at 30 fps. A frame that finds
 /// it full is refused, because a call prefers a hole to a delay.
 pub(crate) const FRAME_QUEUE: usize = 8;
+
+/// A frame with its codec: another may be agreed on while it waits.
+#[derive(Debug)]
+pub(crate) struct QueuedFrame {
+    pub(crate) codec: Codec,
+    pub(crate) frame: EncodedFrame,
+}
 
 /// Hands frames to the connection from any thread; clones feed the same track.
 #[derive(Debug, Clone)]
 pub struct FrameSender {
-    tx: mpsc::Sender<EncodedFrame>,
+    tx: mpsc::Sender<QueuedFrame>,
     gate: Arc<Gate>,
 }
 
 impl FrameSender {
-    pub(crate) fn channel() -> (Self, mpsc::Receiver<EncodedFrame>) {
+    pub(crate) fn channel() -> (Self, mpsc::Receiver<QueuedFrame>) {
         let (tx, rx) = mpsc::channel(FRAME_QUEUE);
         let gate = Arc::new(Gate::default());
         (Self { tx, gate }, rx)
     }
 
-    /// Queues a frame without ever blocking; `false` when the queue is full (counted), or while the connection is not up
-    /// or the other side does not take this kind.
-    pub fn try_send(&self, frame: EncodedFrame) -> bool {
-        if !self.gate.is_open() {
+    /// Queues a frame of this codec without ever blocking; `false` when the queue is full (counted), while the connection
+    /// is not up, and when not this codec is agreed on.
+    pub fn try_send(&self, codec: Codec, frame: EncodedFrame) -> bool {
+        if self.codec() != Some(codec) {
             return false;
         }
-        match self.tx.try_send(frame) {
+        match self.tx.try_send(QueuedFrame { codec, frame }) {
             Ok(()) => true,
             Err(mpsc::error::TrySendError::Full(_)) => {
                 self.gate.dropped.fetch_add(1, Ordering::Relaxed);
@@ -49,20 +57,18 @@ impl FrameSender {
         self.gate.is_open() && self.gate.keeps_up() && !self.tx.is_closed() && self.tx.capacity() > 0
     }
 
-    /// The codec in which a picture sent next would be taken; `None` when none would. A pipeline asks before it encodes.
-    pub fn picture_codec(&self) -> Option<VideoCodec> {
-        match self.gate.negotiated() {
-            Some((Codec::Video(codec), _)) if self.ready() => Some(codec),
-            Some(_) | None => None,
-        }
+    /// The codec in which frames are taken; `None` while none are.
+    pub fn codec(&self) -> Option<Codec> {
+        let (codec, _) = self.gate.negotiated().filter(|_| self.gate.is_open())?;
+        Some(codec)
     }
 
-    /// As [`Self::try_send`], for a picture of this codec: `false` also when another has been agreed on meanwhile.
-    pub fn try_send_picture(&self, codec: VideoCodec, frame: EncodedFrame) -> bool {
-        self.gate
-            .negotiated()
-            .is_some_and(|(agreed, _)| agreed == Codec::Video(codec))
-            && self.try_send(frame)
+    /// The codec in which a picture sent next would be taken; `None` when none would. A pipeline asks before it encodes.
+    pub fn picture_codec(&self) -> Option<VideoCodec> {
+        match self.codec() {
+            Some(Codec::Video(codec)) if self.ready() => Some(codec),
+            Some(_) | None => None,
+        }
     }
 
     /// Frames refused because the queue was full.
@@ -82,6 +88,8 @@ pub(crate) struct Gate {
     /// `None` before the first negotiation; within, `None` = this kind is not sent.
     negotiated: Mutex<Option<Option<(Codec, u8)>>>,
     settled: Condvar,
+    /// What the other side says of the Opus it gets.
+    opus: Mutex<OpusParameters>,
     digits: Mutex<DigitSender>,
     /// The payload type of digits; `None` = the other side takes none.
     events: Mutex<Option<u8>>,
@@ -107,6 +115,14 @@ impl Gate {
 
     pub(crate) fn set_events(&self, payload_type: Option<u8>) {
         *self.events.lock().unwrap_or_else(PoisonError::into_inner) = payload_type;
+    }
+
+    pub(crate) fn set_opus(&self, parameters: OpusParameters) {
+        *self.opus.lock().unwrap_or_else(PoisonError::into_inner) = parameters;
+    }
+
+    pub(crate) fn opus(&self) -> OpusParameters {
+        *self.opus.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Queues digits behind those that wait.
@@ -201,22 +217,29 @@ mod tests {
     #[test]
     fn a_full_queue_refuses_and_counts() {
         let (sender, rx) = FrameSender::channel();
-        assert!(!sender.ready() && !sender.try_send(frame()), "not connected");
+        const OPUS: Codec = Codec::Audio(AudioCodec::Opus);
+        assert!(
+            !sender.ready() && !sender.try_send(OPUS, frame()),
+            "not connected"
+        );
         sender.gate().set_connected(true);
-        assert!(!sender.ready() && !sender.try_send(frame()), "not negotiated");
-        sender
-            .gate()
-            .set_negotiated(Some((Codec::Audio(AudioCodec::Opus), 111)));
+        assert!(
+            !sender.ready() && !sender.try_send(OPUS, frame()),
+            "not negotiated"
+        );
+        sender.gate().set_negotiated(Some((OPUS, 111)));
+        let other = Codec::Audio(AudioCodec::Pcmu);
+        assert!(!sender.try_send(other, frame()), "not agreed on");
         for _ in 0..FRAME_QUEUE {
             assert!(sender.ready());
-            assert!(sender.try_send(frame()));
+            assert!(sender.try_send(OPUS, frame()));
         }
         assert!(!sender.ready());
-        assert!(!sender.try_send(frame()));
+        assert!(!sender.try_send(OPUS, frame()));
         assert_eq!(sender.dropped(), 1);
         drop(rx);
         assert!(!sender.ready());
-        assert!(!sender.try_send(frame()));
+        assert!(!sender.try_send(OPUS, frame()));
         assert_eq!(sender.dropped(), 1);
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Received {
     pub(crate) ssrc: u32,
     pub(crate) sequence: SequenceNumber,
     pub(crate) rtp_time: RtpTime,
+    /// `None` for what is in no codec of sound or pictures.
+    pub(crate) payload_type: Option<u8>,
     /// Payload bytes.
     pub(crate) bytes: usize,
     /// It came over RTX.
@@ -239,6 +241,7 @@ impl Inbound {
             Arrival::New => {
                 self.stats.packets += 1;
                 self.stats.bytes += packet.bytes as u64;
+                self.stats.payload_type = packet.payload_type.or(self.stats.payload_type);
                 if packet.timed && !packet.repaired {
                     self.measure_jitter(now, packet.rtp_time);
                 }
@@ -335,6 +338,7 @@ mod tests {
             ssrc,
             sequence: SequenceNumber::new(sequence),
             rtp_time: RtpTime::new(ticks),
+            payload_type: Some(111),
             bytes: 100,
             repaired: false,
             timed: true,

@@ -55,7 +55,9 @@ mod tests;
 pub use config::{AudioCodec, Credential, IceServer, OfferMedia, PeerConfig, VideoCodec};
 pub use digits::{BadDigits, Digits, DigitsRefused};
 pub use error::PeerError;
-pub use event::{Codec, MediaKind, PacketSink, PeerEvent, PictureSink, RemoteTrack, TransportState};
+pub use event::{
+    Codec, MediaKind, PacketSink, PeerEvent, PictureSink, RemoteTrack, SoundOut, TransportState,
+};
 pub use frame_sender::FrameSender;
 pub use peer::Peer;
 pub use sdp::answered_codec;

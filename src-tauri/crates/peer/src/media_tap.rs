@@ -142,6 +142,7 @@ impl MediaTap {
             ssrc: packet.header.ssrc,
             sequence: SequenceNumber::new(packet.header.sequence_number),
             rtp_time: RtpTime::new(packet.header.timestamp),
+            payload_type: (kind == MediaKind::Video || codec.is_some()).then_some(payload_type),
             bytes: packet.payload.len(),
             repaired,
             // The packets of a digit all have the time of its beginning.

@@ -5,7 +5,7 @@
 
 use crate::channel;
 use crate::codec::{audio_clock_rate, codec_of, is_events};
-use crate::config::{AudioCodec, OfferMedia, VideoCodec};
+use crate::config::{AudioCodec, OfferMedia, PeerConfig, VideoCodec};
 #[cfg(test)]
 use crate::engine::Workarounds;
 use crate::error::PeerError;
@@ -17,6 +17,7 @@ use crate::sdp::{self, Section, Setup};
 use crate::streams::LocalStreams;
 use crate::track_out::TrackSlot;
 use ahoy_call::{Candidate, Direction};
+use ahoy_media::codec::opus::{OpusParameters, OpusWish};
 use futures_util::FutureExt;
 use rtc::peer_connection::configuration::RTCOfferOptions;
 use rtc::rtp_transceiver::rtp_sender::RTCRtpCodec;
@@ -94,6 +95,7 @@ impl Offered {
 
 pub(crate) struct Negotiation {
     streams: LocalStreams,
+    wish: OpusWish,
     media: Vec<LocalMedia>,
     candidates: HeldCandidates,
     /// The DTLS role of this side, once both sides know it; it stays for the life of the connection (RFC 8842 §5.5).
@@ -104,6 +106,8 @@ pub(crate) struct Negotiation {
     /// Payload types of sound, as each side numbers what it receives.
     local_audio: Vec<(u8, AudioCodec)>,
     remote_audio: Vec<(u8, AudioCodec)>,
+    /// What the other side says of the Opus that it gets under each of its payload types.
+    remote_opus: Vec<(u8, OpusParameters)>,
     /// Payload types of pictures, likewise, and of what repairs them.
     local_video: Vec<(u8, VideoCodec)>,
     remote_video: Vec<(u8, VideoCodec)>,
@@ -118,9 +122,15 @@ pub(crate) struct Negotiation {
 }
 
 impl Negotiation {
-    pub(crate) fn new(streams: LocalStreams, audio: Option<LocalMedia>, video: Option<LocalMedia>) -> Self {
+    pub(crate) fn new(
+        streams: LocalStreams,
+        config: &PeerConfig,
+        audio: Option<LocalMedia>,
+        video: Option<LocalMedia>,
+    ) -> Self {
         Self {
             streams,
+            wish: config.opus,
             media: audio.into_iter().chain(video).collect(),
             candidates: HeldCandidates::default(),
             role: None,
@@ -129,6 +139,7 @@ impl Negotiation {
             remote: Vec::new(),
             local_audio: Vec::new(),
             remote_audio: Vec::new(),
+            remote_opus: Vec::new(),
             local_video: Vec::new(),
             remote_video: Vec::new(),
             local_repairs: Vec::new(),
@@ -170,9 +181,11 @@ impl Negotiation {
             .map_err(failed)?;
         handler.take_channel(channel);
         let offer = connection.create_offer(None).await.map_err(failed)?;
-        self.describe_locally(connection, handler, offer)
+        let sdp = self
+            .describe_locally(connection, handler, offer)
             .await
-            .map_err(failed)
+            .map_err(failed)?;
+        Ok(sdp::with_opus_wish(&sdp, self.wish))
     }
 
     pub(crate) async fn reoffer(
@@ -197,7 +210,7 @@ impl Negotiation {
             sdp::with_private_relays(&description.sdp)
         };
         self.proposal = Some(Proposal { description });
-        Ok(sdp)
+        Ok(sdp::with_opus_wish(&sdp, self.wish))
     }
 
     pub(crate) async fn create_answer(
@@ -239,7 +252,13 @@ impl Negotiation {
         if self.shared_kinds().next().is_none() {
             return Err(PeerError::NoCommonCodec);
         }
-        let sdp = sdp::with_private_relays(&sdp);
+        let sdp = sdp::with_opus_wish(&sdp::with_private_relays(&sdp), self.wish);
+        // The library keeps its own order, and the other side sends what comes first here.
+        let ours: Vec<AudioCodec> = self.local_audio.iter().map(|&(_, codec)| codec).collect();
+        let sdp = match sdp::answered_codec(offer_sdp, &ours) {
+            Some(agreed) => sdp::with_leading_sound(&sdp, agreed),
+            None => sdp,
+        };
         // An offer that leaves no choice decides (RFC 4145 §4.1); the library takes the right role then and names its usual
         // one all the same.
         let decided = sdp::setup(offer_sdp).map(Setup::opposite);
@@ -298,8 +317,11 @@ impl Negotiation {
         for (kind, frames) in [(MediaKind::Audio, audio_out), (MediaKind::Video, video_out)] {
             let negotiated = self.negotiated(kind).await;
             tracing::debug!(?kind, ?negotiated, "negotiated");
-            if let Some((Codec::Audio(codec), _)) = negotiated {
+            if let Some((Codec::Audio(codec), payload_type)) = negotiated {
                 frames.gate().set_events(self.event_payload_type(codec));
+                let mut said = self.remote_opus.iter();
+                let said = said.find_map(|&(number, said)| (number == payload_type).then_some(said));
+                frames.gate().set_opus(said.unwrap_or_default());
             }
             frames.gate().set_negotiated(negotiated);
         }
@@ -504,6 +526,11 @@ impl Negotiation {
     async fn follow_remote(&mut self, connection: &dyn PeerConnection, remote_sdp: &str) {
         self.described = true;
         self.remote_audio = sdp::audio_codecs(remote_sdp);
+        let opus = self.remote_audio.iter();
+        let opus = opus.filter(|(_, codec)| *codec == AudioCodec::Opus);
+        self.remote_opus = opus
+            .map(|&(number, _)| (number, sdp::opus_parameters(remote_sdp, number)))
+            .collect();
         self.remote_events = sdp::telephone_events(remote_sdp);
         self.remote_video = sdp::video_codecs(remote_sdp);
         self.remote_repairs = sdp::repairs(remote_sdp);

@@ -2,12 +2,12 @@
 
 use crate::check_code;
 use crate::codec::audio_clock_rate;
-use crate::config::{AudioCodec, IceServer, OfferMedia, PeerConfig};
+use crate::config::{IceServer, OfferMedia, PeerConfig};
 use crate::digits::{Digits, DigitsRefused};
 use crate::engine::{self, Taps};
 use crate::error::PeerError;
 use crate::event::Codec;
-use crate::event::{MediaKind, PacketSink, PeerEvent, PictureSink, TransportState};
+use crate::event::{MediaKind, PacketSink, PeerEvent, PictureSink, SoundOut, TransportState};
 use crate::frame_sender::FrameSender;
 use crate::handler::{Handler, SharedHandler};
 use crate::interfaces::Interfaces;
@@ -157,7 +157,7 @@ impl Peer {
         }
         let carrier = tokio::spawn(outlet::carry(taps.outlet.clone(), queue, events));
         let feedback_ssrc = streams.video;
-        let negotiation = Negotiation::new(streams, audio, video);
+        let negotiation = Negotiation::new(streams, &config, audio, video);
         #[cfg(test)]
         let negotiation = negotiation.with_workarounds(setup.workarounds);
         let inner = Inner {
@@ -328,11 +328,16 @@ impl Peer {
         self.inner.audio_out.clone()
     }
 
-    /// The codec that sound is to be encoded with, as negotiated last; `None` when none is sent. Waits for the first
-    /// negotiation, so it must not be called on the runtime.
-    pub fn audio_codec(&self) -> Option<AudioCodec> {
-        match self.inner.audio_out.gate().wait_negotiated(NEGOTIATION) {
-            Some((Codec::Audio(codec), _)) => Some(codec),
+    /// How sound is to be encoded, as negotiated last; `None` when none is sent. Waits for the first negotiation, so
+    /// before it, it must not be called on the runtime.
+    pub fn sound_out(&self) -> Option<SoundOut> {
+        let gate = self.inner.audio_out.gate();
+        match gate.wait_negotiated(NEGOTIATION) {
+            Some((Codec::Audio(codec), payload_type)) => Some(SoundOut {
+                codec,
+                payload_type,
+                opus: gate.opus(),
+            }),
             Some((Codec::Video(_), _)) | None => None,
         }
     }
@@ -380,6 +385,7 @@ impl Peer {
             (&mut stats.video_out, &inner.video_out),
         ] {
             let gate = sender.gate();
+            out.codec = gate.negotiated();
             let reached_the_wire = out.packets + out.send_errors + PACKETS_ON_THE_WAY;
             out.frames_dropped = sender.dropped();
             out.send_errors += gate.refused() + gate.handed().saturating_sub(reached_the_wire);

@@ -1,5 +1,9 @@
 //! The little this crate reads and changes in descriptions itself (RFC 8866 lines). Pure; the library does the rest.
 
+mod opus;
+
+pub(crate) use opus::{opus_parameters, with_opus_wish};
+
 use crate::codec::EVENTS;
 use crate::config::{AudioCodec, VideoCodec};
 use crate::event::MediaKind;
@@ -215,6 +219,21 @@ pub fn answered_codec(offer_sdp: &str, ours: &[AudioCodec]) -> Option<AudioCodec
         .find(|codec| ours.contains(codec))
 }
 
+/// The description with this codec in the first place of its sound: what it prefers (RFC 3264 §6.1).
+pub(crate) fn with_leading_sound(sdp: &str, codec: AudioCodec) -> String {
+    let leading: Vec<u8> = audio_codecs(sdp)
+        .into_iter()
+        .filter_map(|(number, its)| (its == codec).then_some(number))
+        .collect();
+    lines_by(sdp, |line| {
+        let media = line.strip_prefix("m=audio ")?.trim_end();
+        let mut words: Vec<&str> = media.split(' ').collect();
+        let leads = |word: &&str| word.parse().is_ok_and(|number| leading.contains(&number));
+        words.get_mut(2..)?.sort_by_key(|word| !leads(word));
+        Some(format!("m=audio {}\r\n", words.join(" ")))
+    })
+}
+
 fn static_codec(payload_type: u8) -> Option<AudioCodec> {
     match payload_type {
         0 => Some(AudioCodec::Pcmu),
@@ -341,6 +360,19 @@ mod tests {
         assert_eq!(telephone_events(sdp), [(126, 8000)]);
         assert_eq!(audio_codecs("m=audio 9 X 300 x"), []);
         assert_eq!(audio_codecs(""), []);
+    }
+
+    #[test]
+    fn the_agreed_sound_is_put_first() {
+        let sdp =
+            "m=audio 9 UDP/TLS/RTP/SAVPF 111 9 110 0\r\na=rtpmap:111 opus/48000/2\r\nm=video 9 X 96\r\n";
+        let led = with_leading_sound(sdp, AudioCodec::Pcmu);
+        assert!(
+            led.starts_with("m=audio 9 UDP/TLS/RTP/SAVPF 0 111 9 110\r\na=rtpmap"),
+            "{led}"
+        );
+        assert_eq!(with_leading_sound(sdp, AudioCodec::Opus), sdp);
+        assert_eq!(with_leading_sound(sdp, AudioCodec::Pcma), sdp);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How a peer connection goes, in the terms of W3C webrtc-stats.
 
+use crate::event::Codec;
 use ahoy_media::units::Bitrate;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,6 +18,8 @@ pub struct PeerStats {
 /// One kind of received media.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct InboundStats {
+    /// Of the packet that came last, as this side numbers them.
+    pub payload_type: Option<u8>,
     /// RTP packets, repaired ones included, each sequence number once.
     pub packets: u64,
     /// Payload bytes of them.
@@ -38,6 +41,8 @@ pub struct InboundStats {
 /// One kind of sent media.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct OutboundStats {
+    /// As it is sent, with the payload type as the other side numbers them; `None` = it is not.
+    pub codec: Option<(Codec, u8)>,
     /// RTP packets, retransmissions not included.
     pub packets: u64,
     /// Payload bytes of them.

@@ -2,7 +2,7 @@
 
 use crate::digits::EventPacket;
 use crate::event::{Codec, MediaKind};
-use crate::frame_sender::Gate;
+use crate::frame_sender::{Gate, QueuedFrame};
 use crate::payload::PicturePayloads;
 use ahoy_media::packet::EncodedFrame;
 use ahoy_media::units::RtpTime;
@@ -100,23 +100,26 @@ pub(crate) struct TrackOut {
 
 impl TrackOut {
     /// Sends every frame at once; pictures are spread further on, by the connection.
-    pub(crate) async fn send(mut self, mut frames: mpsc::Receiver<EncodedFrame>) {
-        while let Some(frame) = frames.recv().await {
-            for packet in self.packets_of(&frame) {
+    pub(crate) async fn send(mut self, mut frames: mpsc::Receiver<QueuedFrame>) {
+        while let Some(queued) = frames.recv().await {
+            for packet in self.packets_of(&queued) {
                 self.write(packet).await;
             }
         }
     }
 
-    /// Nothing while the connection is down or the kind is not negotiated: such frames are of no use later.
-    fn packets_of(&mut self, frame: &EncodedFrame) -> Vec<Packet> {
+    /// Nothing while the connection is down or another codec is agreed on: such frames are of no use later.
+    fn packets_of(&mut self, queued: &QueuedFrame) -> Vec<Packet> {
+        let QueuedFrame { codec, frame } = queued;
         match self.gate.negotiated() {
-            Some((codec, payload_type)) if self.gate.is_open() => match codec {
-                Codec::Audio(sound) => match self.gate.digits_for(frame.rtp_time, sound) {
+            Some((agreed, payload_type)) if self.gate.is_open() && agreed == *codec => match codec {
+                Codec::Audio(sound) => match self.gate.digits_for(frame.rtp_time, *sound) {
                     Some((payload_type, events)) => self.packetizer.packetize_events(payload_type, &events),
-                    None => self.packetizer.packetize(codec, payload_type, frame),
+                    // The sender pauses; only digits need to know that time goes on.
+                    None if frame.payload.is_empty() => Vec::new(),
+                    None => self.packetizer.packetize(*codec, payload_type, frame),
                 },
-                Codec::Video(_) => self.packetizer.packetize(codec, payload_type, frame),
+                Codec::Video(_) => self.packetizer.packetize(*codec, payload_type, frame),
             },
             _ => Vec::new(),
         }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use ahoy_peer::{PeerError, PeerEvent, TransportState};
+use ahoy_peer::{AudioCodec, Codec, PeerError, PeerEvent, TransportState};
 use std::time::Duration;
 use support::{AUDIO, AUDIO_VIDEO, DEADLINE, Party, connect, frame, noise, pictures, stream};
 
@@ -31,7 +31,8 @@ async fn one_call(drops: bool) {
     a.peer.close().await;
     b.peer.close().await;
     a.told(&PeerEvent::State(TransportState::Closed)).await;
-    assert!(!audio_out.ready() && !audio_out.try_send(frame(noise(1, 80), 0)));
+    let opus = Codec::Audio(AudioCodec::Opus);
+    assert!(!audio_out.ready() && !audio_out.try_send(opus, frame(noise(1, 80), 0)));
     assert!(matches!(a.peer.create_offer(AUDIO).await, Err(PeerError::Closed)));
     a.peer.close().await;
     // The sink is gone, so its channel ends.

@@ -3,7 +3,7 @@
 mod support;
 
 use ahoy_media::packet::EncodedFrame;
-use ahoy_peer::{FrameSender, PeerConfig, VideoCodec};
+use ahoy_peer::{Codec, FrameSender, PeerConfig, VideoCodec};
 use bytes::Bytes;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -51,7 +51,7 @@ async fn codecs_received(sender: FrameSender, codec: VideoCodec, to: &mut Party)
         let mut ticks = tokio::time::interval(Duration::from_millis(10));
         for number in 1_u32.. {
             ticks.tick().await;
-            sender.try_send_picture(codec, picture(number * 3000));
+            sender.try_send(Codec::Video(codec), picture(number * 3000));
             if came.lock().expect("free").len() >= 6 {
                 return;
             }
@@ -114,7 +114,7 @@ async fn pictures_come_in_the_agreed_codec_both_ways_and_are_reported_on() {
             .find(|codec| *codec != agreed)
             .expect("three codecs");
         assert!(
-            !from_a.try_send_picture(other, picture(1)),
+            !from_a.try_send(Codec::Video(other), picture(1)),
             "a picture in {other} while {agreed} is agreed on"
         );
         // Feedback on the stream, which the library gives only for one whose codec it knows.
@@ -122,7 +122,7 @@ async fn pictures_come_in_the_agreed_codec_both_ways_and_are_reported_on() {
             let mut ticks = tokio::time::interval(Duration::from_millis(20));
             for number in 1_000_u32.. {
                 ticks.tick().await;
-                from_a.try_send_picture(agreed, picture(number * 3000));
+                from_a.try_send(Codec::Video(agreed), picture(number * 3000));
                 if a.peer.stats().await.video_out.remote.is_some() {
                     return;
                 }

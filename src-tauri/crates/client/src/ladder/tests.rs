@@ -5,6 +5,7 @@ struct Call {
     ours: Limits,
     theirs: Constraints,
     loss: f64,
+    sound: SoundRange,
     now: Instant,
 }
 
@@ -18,6 +19,10 @@ impl Call {
                 ..Constraints::default()
             },
             loss: 0.0,
+            sound: SoundRange {
+                longest: Duration::from_millis(120),
+                ..SoundRange::USUAL
+            },
             now: Instant::now(),
         }
     }
@@ -38,6 +43,7 @@ impl Call {
             ours: &self.ours,
             theirs: &self.theirs,
             loss: self.loss,
+            sound: self.sound,
         };
         self.ladder.handle_conditions(self.now, &conditions)
     }
@@ -50,7 +56,7 @@ fn sum(plan: &Plan) -> u64 {
     } else {
         plan.video.bitrate.as_bps()
     };
-    plan.audio.as_bps() + VOICE_HEADERS.as_bps() + picture
+    plan.audio.as_bps() + headers(plan.frame).as_bps() + picture
 }
 
 #[test]
@@ -70,10 +76,10 @@ fn every_estimate_has_the_picture_that_is_promised_for_it() {
         let plan = Call::new().at(kbps, 5);
         assert_eq!(plan.step.name, name, "{kbps} kbit/s");
         assert!(
-            plan.audio >= VOICE_FLOOR && plan.audio <= VOICE,
+            plan.audio >= SoundRange::USUAL.least && plan.audio <= SoundRange::USUAL.most,
             "{kbps}: {plan:?}"
         );
-        assert!(sum(&plan) <= kbps.max(38) * 1000, "{kbps}: {plan:?}");
+        assert!(sum(&plan) <= kbps.max(11) * 1000, "{kbps}: {plan:?}");
     }
     let usable = Call::new().at(300, 5);
     assert!(
@@ -84,8 +90,30 @@ fn every_estimate_has_the_picture_that_is_promised_for_it() {
 
 #[test]
 fn voice_alone_gets_all_there_is() {
-    let audio = |kbps| Call::new().at(kbps, 1).audio.as_kbps();
-    assert_eq!((audio(62), audio(50), audio(30), audio(12)), (36, 24, 12, 12));
+    let voice = |kbps| {
+        let plan = Call::new().at(kbps, 1);
+        (plan.frame.as_millis(), plan.audio.as_kbps())
+    };
+    assert_eq!([voice(62), voice(50), voice(30)], [(20, 35), (40, 36), (60, 21)]);
+    assert_eq!([voice(25), voice(12)], [(60, 16), (120, 7)]);
+    let mut call = Call::new();
+    call.sound = SoundRange::USUAL;
+    let plan = call.at(25, 1);
+    assert_eq!(
+        (plan.frame.as_millis(), plan.audio),
+        (20, SoundRange::USUAL.least)
+    );
+}
+
+#[test]
+fn sound_that_takes_more_leaves_less_for_the_picture() {
+    let mut call = Call::new();
+    let usual = call.at(500, 1).video.bitrate.as_kbps();
+    (call.sound.least, call.sound.most) = (Bitrate::from_kbps(64), Bitrate::from_kbps(64));
+    let plan = call.at(500, 1);
+    assert_eq!(plan.audio.as_kbps(), 64);
+    assert_eq!(usual - plan.video.bitrate.as_kbps(), 22);
+    assert_eq!(call.at(100, 1).audio.as_kbps(), 64);
 }
 
 #[test]

@@ -8,3 +8,4 @@ mod script;
 #[path = "../shared/settings.rs"]
 mod settings;
 mod signed_in;
+mod sound;

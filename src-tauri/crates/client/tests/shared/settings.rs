@@ -2,6 +2,7 @@
 
 use ahoy_client::{Credentials, DeviceChoice, Limits, Settings};
 use ahoy_media::audio::voice::VoiceSettings;
+use ahoy_media::codec::opus::OpusWish;
 use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::spec::DeviceSpec;
 use ahoy_signaling::Auth;
@@ -25,6 +26,7 @@ pub fn settings(server: String, credentials: Credentials) -> Settings {
         limits: Limits::default(),
         audio_codecs: SoundCodec::ALL.to_vec(),
         video_codecs: PictureCodec::ALL.to_vec(),
+        opus: OpusWish::default(),
         voice: VoiceSettings::default(),
         ice_servers: Vec::new(),
         relay_only: false,

@@ -10,7 +10,7 @@ pub use pipeline::CapturePipeline;
 
 use crate::audio::render_tap::RenderFeed;
 use crate::audio::voice::VoiceSettings;
-use crate::codec::AudioEncoder;
+use crate::codec::{AudioEncoder, SoundCodec};
 use crate::device::{AudioSource, DeviceError, DeviceKind};
 use crate::packet::EncodedFrame;
 use crate::synthetic::silence::SilentMicrophone;
@@ -20,7 +20,7 @@ use expected_loss::ExpectedLoss;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The pipeline's own clock: a quarter of a frame, so that a frame leaves at most 5 ms after it is whole.
+/// The pipeline's own clock: a quarter of a usual frame, so that a frame leaves at most 5 ms after it is whole.
 const TICK: Duration = Duration::from_millis(5);
 
 /// A microphone that gives nothing for so long is taken for lost, as when a driver stops without an error.
@@ -44,6 +44,12 @@ pub struct AudioOutStats {
     /// Frames that the receiver of frames refused because its queue was full.
     pub packets_refused: u64,
     pub target_bitrate: Bitrate,
+    /// What they are sent in, once the thread runs.
+    pub codec: Option<SoundCodec>,
+    /// Length of the frames as sent.
+    pub frame_time: Duration,
+    /// Channels of them.
+    pub channels: u16,
     /// RMS of the last frame before muting, 0..1.
     pub captured_level: f32,
     /// RMS of the last frame as sent, 0..1.
@@ -75,6 +81,9 @@ struct Shared {
     muted: bool,
     bitrate: Option<Bitrate>,
     expected_loss: Option<f32>,
+    frame_time: Option<Duration>,
+    /// Newest wins.
+    encoder: Option<Box<dyn AudioEncoder>>,
     voice: Option<VoiceSettings>,
     played: Option<RenderFeed>,
     /// Newest wins.
@@ -91,7 +100,8 @@ impl std::fmt::Debug for Shared {
 }
 
 impl AudioCapture {
-    /// Starts `audio-tx`. `frames` takes each encoded frame and says whether it had room; it must not block.
+    /// Starts `audio-tx`. `frames` takes each encoded frame and says whether it had room; it must not block. An empty frame
+    /// is a pause of speech that is not sent; it tells the time.
     /// `failed` hears of a microphone that stopped; silence is sent until [`replace_source`](Self::replace_source).
     ///
     /// Errors: the format of the source cannot be used, the bitrate is not the encoder's, or there is no thread.
@@ -99,7 +109,7 @@ impl AudioCapture {
         source: Box<dyn AudioSource>,
         encoder: Box<dyn AudioEncoder>,
         settings: CaptureSettings,
-        frames: impl FnMut(EncodedFrame) -> bool + Send + 'static,
+        frames: impl FnMut(SoundCodec, EncodedFrame) -> bool + Send + 'static,
         failed: impl FnMut(DeviceError) + Send + 'static,
     ) -> Result<Self, DeviceError> {
         let mut pipeline =
@@ -142,6 +152,17 @@ impl AudioCapture {
     /// Takes effect with the next frame; a bitrate that the encoder refuses is logged and changes nothing.
     pub fn set_bitrate(&self, bitrate: Bitrate) {
         self.lock().bitrate = Some(bitrate);
+    }
+
+    /// Encodes frames of this length from the next one on; one that the encoder does not have is logged and changes
+    /// nothing.
+    pub fn set_frame_time(&self, time: Duration) {
+        self.lock().frame_time = Some(time);
+    }
+
+    /// Goes over to another encoder with the next frame.
+    pub fn set_encoder(&self, encoder: Box<dyn AudioEncoder>) {
+        self.lock().encoder = Some(encoder);
     }
 
     /// Tells what fraction 0..1 of packets the far side reports as lost; the encoder hears it smoothed.
@@ -190,7 +211,7 @@ struct Running<F, E> {
     failed: E,
 }
 
-impl<F: FnMut(EncodedFrame) -> bool, E: FnMut(DeviceError)> Running<F, E> {
+impl<F: FnMut(SoundCodec, EncodedFrame) -> bool, E: FnMut(DeviceError)> Running<F, E> {
     fn tick(&mut self, now: Instant) {
         self.follow_owner(now);
         self.samples.clear();
@@ -209,12 +230,14 @@ impl<F: FnMut(EncodedFrame) -> bool, E: FnMut(DeviceError)> Running<F, E> {
     }
 
     fn follow_owner(&mut self, now: Instant) {
-        let (source, bitrate, expected_loss, voice, played) = {
+        let (source, encoder, frame_time, bitrate, expected_loss, voice, played) = {
             let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
             self.stats.muted = shared.muted;
             shared.stats = self.stats;
             (
                 shared.source.take(),
+                shared.encoder.take(),
+                shared.frame_time.take(),
                 shared.bitrate.take(),
                 shared.expected_loss.take(),
                 shared.voice.take(),
@@ -228,6 +251,21 @@ impl<F: FnMut(EncodedFrame) -> bool, E: FnMut(DeviceError)> Running<F, E> {
             self.pipeline.set_played(played);
         }
         self.pipeline.set_muted(self.stats.muted);
+        if let Some(encoder) = encoder {
+            self.pipeline.set_encoder(encoder);
+            // It knows nothing of the path yet.
+            if let Err(error) = self.pipeline.set_expected_loss(self.stats.expected_loss) {
+                tracing::warn!(%error, "expected loss is not told");
+            }
+        }
+        if let Some(time) = frame_time
+            && let Err(error) = self.pipeline.set_frame_time(time)
+        {
+            tracing::warn!(%error, "the length of frames is not changed");
+        }
+        self.stats.frame_time = self.pipeline.frame_time();
+        self.stats.channels = self.pipeline.channels();
+        self.stats.codec = Some(self.pipeline.codec());
         if let Some(bitrate) = bitrate {
             match self.pipeline.set_bitrate(bitrate) {
                 Ok(()) => self.stats.target_bitrate = bitrate,
@@ -273,7 +311,11 @@ impl<F: FnMut(EncodedFrame) -> bool, E: FnMut(DeviceError)> Running<F, E> {
                 Ok(Some(frame)) => {
                     self.stats.total_encode_time += before.elapsed().as_secs_f64();
                     let bytes = frame.payload.len() as u64;
-                    if (self.frames)(frame) {
+                    let taken = (self.frames)(self.pipeline.codec(), frame);
+                    if bytes == 0 {
+                        continue;
+                    }
+                    if taken {
                         self.stats.packets_sent += 1;
                         self.stats.bytes_sent += bytes;
                         self.stats.first_sent_at.get_or_insert(before);

@@ -53,6 +53,10 @@ pub struct AudioInStats {
     pub first_received_at: Option<Instant>,
     /// What came last, once something came.
     pub codec: Option<SoundCodec>,
+    /// Length of the packet that came last.
+    pub frame_time: Duration,
+    /// Channels of what was encoded in it.
+    pub channels: u16,
     /// When the first decoded sound was given to the speaker.
     pub first_played_at: Option<Instant>,
 }
@@ -101,17 +105,18 @@ impl std::fmt::Debug for Shared {
 }
 
 impl AudioPlayout {
-    /// Starts `audio-rx`. `failed` hears of a speaker that stopped; sound is dropped at the pace of the clock until
+    /// Starts `audio-rx`. `channels`: 1, or 2 where stereo is wanted. `failed` hears of a speaker that stopped; sound is dropped at the pace of the clock until
     /// [`replace_sink`](Self::replace_sink).
     ///
     /// Errors: the format of the sink cannot be used, the codec fails, or there is no thread.
     pub fn start(
         sink: Box<dyn AudioSink>,
         codec: SoundCodec,
+        channels: u16,
         settings: JitterBufferSettings,
         failed: impl FnMut(DeviceError) + Send + 'static,
     ) -> Result<Self, DeviceError> {
-        let decoder = codec.decoder().map_err(unusable)?;
+        let decoder = codec.decoder(channels).map_err(unusable)?;
         let mut pipeline = PlayoutPipeline::new(sink.format(), decoder, settings).map_err(unusable)?;
         pipeline.set_codec(codec);
         let (tx, rx) = sync_channel(INLET_CAPACITY);

@@ -1,4 +1,4 @@
-//! Between the rate and channels of a device and the mono 48 kHz of a pipeline.
+//! Between the rate and channels of a device and the 48 kHz of a pipeline, mono or stereo.
 //!
 //! Both converters take any amount of samples, keep what does not fill a block, and allocate nothing once their
 //! buffers have met the largest read.
@@ -23,53 +23,136 @@ pub struct FormatError {
 
 /// From a device to the pipeline.
 pub struct FromDevice {
+    /// Of the device.
     channels: u16,
-    mono: Vec<f32>,
-    rate: RateConverter,
+    planes: Planes,
 }
 
 impl FromDevice {
-    /// Errors: a rate outside 4 to 384 kHz, or no channels.
+    /// To mono. Errors: a rate outside 4 to 384 kHz, or no channels.
     pub fn new(format: AudioFormat) -> Result<Self, FormatError> {
-        let rate = RateConverter::new(format, format.rate, SampleRate::HZ_48000)?;
+        Self::to_channels(format, 1)
+    }
+
+    /// To mono or stereo; errors as above.
+    pub fn to_channels(format: AudioFormat, channels: u16) -> Result<Self, FormatError> {
         Ok(Self {
             channels: format.channels,
-            mono: Vec::with_capacity(BLOCK_CAPACITY),
-            rate,
+            planes: Planes::new(format, format.rate, SampleRate::HZ_48000, channels)?,
         })
     }
 
-    /// Appends the mono 48 kHz samples that these interleaved samples complete.
-    pub fn convert(&mut self, interleaved: &[f32], mono_48k: &mut Vec<f32>) {
-        self.mono.clear();
-        mix_to_mono(interleaved, self.channels, &mut self.mono);
-        self.rate.convert(&self.mono, mono_48k);
+    /// Appends the 48 kHz samples that these interleaved samples of the device complete.
+    pub fn convert(&mut self, interleaved: &[f32], at_48k: &mut Vec<f32>) {
+        let Planes { planes, .. } = &mut self.planes;
+        match &mut planes[..] {
+            [mono] => mix_to_mono(interleaved, self.channels, &mut mono.from),
+            stereo => {
+                let channels = usize::from(self.channels);
+                for (n, plane) in stereo.iter_mut().enumerate() {
+                    let from = interleaved.iter().skip(n.min(channels - 1)).step_by(channels);
+                    plane.from.extend(from);
+                }
+            }
+        }
+        self.planes.convert();
+        match &self.planes.planes[..] {
+            [mono] => at_48k.extend_from_slice(&mono.to),
+            stereo => interleave(stereo, stereo.len(), at_48k),
+        }
     }
 }
 
 /// From the pipeline to a device.
 pub struct ToDevice {
+    /// Of the device.
     channels: u16,
-    mono: Vec<f32>,
-    rate: RateConverter,
+    /// Of what is converted.
+    inside: u16,
+    planes: Planes,
 }
 
 impl ToDevice {
-    /// Errors: a rate outside 4 to 384 kHz, or no channels.
+    /// From mono. Errors: a rate outside 4 to 384 kHz, or no channels.
     pub fn new(format: AudioFormat) -> Result<Self, FormatError> {
-        let rate = RateConverter::new(format, SampleRate::HZ_48000, format.rate)?;
+        Self::from_channels(format, 1)
+    }
+
+    /// From mono or stereo; errors as above.
+    pub fn from_channels(format: AudioFormat, channels: u16) -> Result<Self, FormatError> {
+        // What has one channel plays the mean.
+        let planes = if format.channels == 1 { 1 } else { channels };
         Ok(Self {
             channels: format.channels,
-            mono: Vec::with_capacity(BLOCK_CAPACITY),
-            rate,
+            inside: channels,
+            planes: Planes::new(format, SampleRate::HZ_48000, format.rate, planes)?,
         })
     }
 
-    /// Appends the interleaved samples that these mono 48 kHz samples complete.
-    pub fn convert(&mut self, mono_48k: &[f32], interleaved: &mut Vec<f32>) {
-        self.mono.clear();
-        self.rate.convert(mono_48k, &mut self.mono);
-        spread_to_channels(&self.mono, self.channels, interleaved);
+    /// Appends the interleaved samples for the device that these 48 kHz samples complete.
+    pub fn convert(&mut self, at_48k: &[f32], interleaved: &mut Vec<f32>) {
+        match &mut self.planes.planes[..] {
+            [mono] => mix_to_mono(at_48k, self.inside, &mut mono.from),
+            stereo => {
+                let channels = usize::from(self.inside);
+                for (n, plane) in stereo.iter_mut().enumerate() {
+                    plane.from.extend(at_48k.iter().skip(n).step_by(channels));
+                }
+            }
+        }
+        self.planes.convert();
+        match &self.planes.planes[..] {
+            [mono] => spread_to_channels(&mono.to, self.channels, interleaved),
+            stereo => interleave(stereo, usize::from(self.channels), interleaved),
+        }
+    }
+}
+
+/// Each channel by itself.
+struct Planes {
+    planes: Vec<Plane>,
+}
+
+struct Plane {
+    from: Vec<f32>,
+    to: Vec<f32>,
+    rate: RateConverter,
+}
+
+impl Planes {
+    fn new(
+        format: AudioFormat,
+        from: SampleRate,
+        to: SampleRate,
+        channels: u16,
+    ) -> Result<Self, FormatError> {
+        let plane = |_| {
+            Ok(Plane {
+                from: Vec::with_capacity(BLOCK_CAPACITY),
+                to: Vec::with_capacity(BLOCK_CAPACITY),
+                rate: RateConverter::new(format, from, to)?,
+            })
+        };
+        Ok(Self {
+            planes: (0..channels.max(1)).map(plane).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Converts what was put into each plane.
+    fn convert(&mut self) {
+        for Plane { from, to, rate } in &mut self.planes {
+            to.clear();
+            rate.convert(from, to);
+            from.clear();
+        }
+    }
+}
+
+/// Appends the planes in turn, again from the first where there are more channels than planes.
+fn interleave(planes: &[Plane], channels: usize, interleaved: &mut Vec<f32>) {
+    let length = planes.iter().map(|plane| plane.to.len()).min().unwrap_or(0);
+    for n in 0..length {
+        interleaved.extend((0..channels).map(|channel| planes[channel % planes.len()].to[n]));
     }
 }
 
@@ -265,6 +348,44 @@ mod tests {
     }
 
     #[test]
+    fn stereo_stays_stereo_both_ways_and_is_averaged_where_there_is_one_channel() {
+        let format = |channels| AudioFormat {
+            rate: SampleRate::from_hz(44_100),
+            channels,
+        };
+        let (left, right) = (sine(440.0, 44_100, 2.0), sine(1_000.0, 44_100, 2.0));
+        let both: Vec<f32> = left.iter().zip(&right).flat_map(|(l, r)| [*l, *r]).collect();
+        let mut converter = FromDevice::to_channels(format(2), 2).expect("usual rate");
+        let mut inside = Vec::new();
+        for block in both.chunks(882) {
+            converter.convert(block, &mut inside);
+        }
+        let channel = |sound: &[f32], n: usize, of: usize| -> Vec<f32> {
+            sound.iter().skip(n).step_by(of).copied().collect()
+        };
+        assert!(purity(&channel(&inside, 0, 2), 440.0, 48_000) > 60.0);
+        assert!(purity(&channel(&inside, 1, 2), 1_000.0, 48_000) > 60.0);
+        let out = |channels| {
+            let mut converter = ToDevice::from_channels(format(channels), 2).expect("usual rate");
+            let mut out = Vec::new();
+            for block in inside.chunks(1_920) {
+                converter.convert(block, &mut out);
+            }
+            out
+        };
+        let four = out(4);
+        for (n, hz) in [(0, 440.0), (1, 1_000.0), (2, 440.0), (3, 1_000.0)] {
+            assert!(purity(&channel(&four, n, 4), hz, 44_100) > 55.0, "{n}");
+        }
+        let peak = Level::of(&out(1)[4_410..]).peak;
+        assert!((0.45..0.51).contains(&peak), "{peak}");
+        let mut mono = Vec::new();
+        let mut converter = FromDevice::to_channels(format(1), 2).expect("usual rate");
+        converter.convert(&left, &mut mono);
+        assert_eq!(channel(&mono, 0, 2), channel(&mono, 1, 2));
+    }
+
+    #[test]
     fn conversion_allocates_nothing_after_the_first_blocks() {
         let format = AudioFormat {
             rate: SampleRate::from_hz(44_100),
@@ -272,12 +393,12 @@ mod tests {
         };
         let mut converter = FromDevice::new(format).expect("usual rate");
         let capacities = |c: &FromDevice| {
+            let plane = &c.planes.planes[0];
+            let blocks = plane.rate.blocks.as_ref();
             (
-                c.mono.capacity(),
-                c.rate
-                    .blocks
-                    .as_ref()
-                    .map(|b| (b.pending.capacity(), b.block.capacity())),
+                plane.from.capacity(),
+                plane.to.capacity(),
+                blocks.map(|b| (b.pending.capacity(), b.block.capacity())),
             )
         };
         let before = capacities(&converter);

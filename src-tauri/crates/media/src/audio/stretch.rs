@@ -3,6 +3,7 @@
 //!
 //! Pure; allocates nothing once its buffers have met the longest frame.
 
+use super::frame::mix_to_mono;
 use super::level::Level;
 
 /// Samples: 2.5 ms, a pitch of 400 Hz. Higher voices are matched at a multiple of their period.
@@ -25,11 +26,21 @@ const QUIET_PEAK: f32 = 0.01;
 /// said twice.
 const ONSET: f32 = 1.5;
 
-/// Stretches frames of mono 48 kHz.
-#[derive(Debug, Default)]
+/// Stretches frames of 48 kHz.
+#[derive(Debug)]
 pub struct Stretcher {
+    /// Of the interleaved samples.
+    channels: u16,
+    /// What is searched: the mean of the channels.
+    mono: Vec<f32>,
     coarse: Vec<f32>,
     out: Vec<f32>,
+}
+
+impl Default for Stretcher {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// Two parts of a frame that are alike: its beginning, and the same length `period` samples later.
@@ -41,43 +52,56 @@ struct Match {
 }
 
 impl Stretcher {
+    /// Of mono.
     pub fn new() -> Self {
+        Self::with_channels(1)
+    }
+
+    pub fn with_channels(channels: u16) -> Self {
         Self {
+            channels,
+            mono: Vec::with_capacity(LONGEST_LOOK),
             coarse: Vec::with_capacity(LONGEST_LOOK / COARSE),
-            out: Vec::with_capacity(6 * LONGEST_LOOK),
+            out: Vec::with_capacity(6 * LONGEST_LOOK * usize::from(channels)),
         }
     }
 
-    /// Leaves out what can be; returns how many samples, possibly none. `hurried` puts up with what may be heard.
+    /// Leaves out what can be; returns how many samples per channel, possibly none. `hurried` puts up with what may be
+    /// heard.
     pub fn shorten(&mut self, frame: &mut Vec<f32>, hurried: bool) -> usize {
         let least = if hurried { ALIKE_ENOUGH } else { ALIKE };
         let Some(Match { period, length, .. }) = self.find(frame, least, hurried) else {
             return 0;
         };
-        fade(frame, period, length);
-        frame.drain(length..length + period);
+        let channels = usize::from(self.channels);
+        fade(frame, period, length, channels);
+        frame.drain(length * channels..(length + period) * channels);
         period
     }
 
-    /// Repeats what can be; returns how many samples, possibly none.
+    /// Repeats what can be; returns how many samples per channel, possibly none.
     pub fn lengthen(&mut self, frame: &mut Vec<f32>) -> usize {
         let Some(Match { period, length, .. }) = self.find(frame, ALIKE, false) else {
             return 0;
         };
+        let channels = usize::from(self.channels);
         self.out.clear();
-        self.out.extend_from_slice(&frame[..period]);
-        for n in 0..length {
-            let share = n as f32 / length as f32;
+        self.out.extend_from_slice(&frame[..period * channels]);
+        for n in 0..length * channels {
+            let share = (n / channels) as f32 / length as f32;
             self.out
-                .push(frame[period + n] * (1.0 - share) + frame[n] * share);
+                .push(frame[period * channels + n] * (1.0 - share) + frame[n] * share);
         }
-        self.out.extend_from_slice(&frame[length..]);
+        self.out.extend_from_slice(&frame[length * channels..]);
         std::mem::swap(frame, &mut self.out);
         period
     }
 
     fn find(&mut self, frame: &[f32], least: f32, longest: bool) -> Option<Match> {
-        let look = &frame[..frame.len().min(LONGEST_LOOK)];
+        let looked_at = frame.len().min(LONGEST_LOOK * usize::from(self.channels));
+        self.mono.clear();
+        mix_to_mono(&frame[..looked_at], self.channels, &mut self.mono);
+        let look = &self.mono[..];
         let longest_period = LONGEST_PERIOD * look.len() / LONGEST_LOOK;
         let length = look.len() - longest_period;
         if longest_period < 2 * SHORTEST_PERIOD {
@@ -137,10 +161,10 @@ fn energy(samples: &[f32]) -> f32 {
 }
 
 /// Fades the beginning of a frame into what follows `period` later; then `length..length + period` can go.
-fn fade(frame: &mut [f32], period: usize, length: usize) {
-    for n in 0..length {
-        let share = n as f32 / length as f32;
-        frame[n] = frame[n] * (1.0 - share) + frame[n + period] * share;
+fn fade(frame: &mut [f32], period: usize, length: usize, channels: usize) {
+    for n in 0..length * channels {
+        let share = (n / channels) as f32 / length as f32;
+        frame[n] = frame[n] * (1.0 - share) + frame[n + period * channels] * share;
     }
 }
 
@@ -195,6 +219,23 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn both_channels_are_stretched_at_the_same_place() {
+        let mut stretcher = Stretcher::with_channels(2);
+        let mono = tone(150.0, 0, 960);
+        let mut both: Vec<f32> = mono.iter().flat_map(|s| [*s, -0.5 * *s]).collect();
+        let removed = stretcher.shorten(&mut both, false);
+        assert!(removed > 0);
+        let mut expected = mono.clone();
+        assert_eq!(Stretcher::new().shorten(&mut expected, false), removed);
+        let channel = |n: usize| both.iter().skip(n).step_by(2).copied();
+        for ((left, right), expected) in channel(0).zip(channel(1)).zip(expected) {
+            assert!((left - expected).abs() < 1e-6 && (right + 0.5 * expected).abs() < 1e-6);
+        }
+        let inserted = stretcher.lengthen(&mut both);
+        assert!(inserted > 0 && both.len() == 2 * (960 - removed + inserted));
     }
 
     #[test]

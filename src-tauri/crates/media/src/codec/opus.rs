@@ -7,9 +7,11 @@
 mod decoder;
 mod encoder;
 mod raw;
+mod settings;
 
 pub use decoder::OpusDecoder;
-pub use encoder::{OpusEncoder, OpusMode, Protection};
+pub use encoder::{OpusEncoder, Protection};
+pub use settings::{OpusMode, OpusParameters, OpusSettings, OpusWish, UnknownOpusMode};
 
 const CODEC: &str = "opus";
 

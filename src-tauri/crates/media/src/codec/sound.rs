@@ -1,6 +1,6 @@
 //! The sound codecs by name, and how each is made.
 
-use super::opus::{OpusDecoder, OpusEncoder};
+use super::opus::{OpusDecoder, OpusEncoder, OpusSettings};
 use super::waveform::{ALaw, G722, MuLaw, WaveformDecoder, WaveformEncoder};
 use super::{AudioDecoder, AudioEncoder, CodecError};
 use crate::units::Bitrate;
@@ -39,18 +39,30 @@ impl SoundCodec {
         }
     }
 
-    pub fn encoder(self, bitrate: Bitrate) -> Result<Box<dyn AudioEncoder>, CodecError> {
+    /// Its MIME type, as W3C `RTCCodecStats.mimeType`.
+    pub const fn mime_type(self) -> &'static str {
+        match self {
+            SoundCodec::Opus => "audio/opus",
+            SoundCodec::Pcmu => "audio/PCMU",
+            SoundCodec::Pcma => "audio/PCMA",
+            SoundCodec::G722 => "audio/G722",
+        }
+    }
+
+    /// `opus`: how, where it is Opus.
+    pub fn encoder(self, bitrate: Bitrate, opus: OpusSettings) -> Result<Box<dyn AudioEncoder>, CodecError> {
         Ok(match self {
-            SoundCodec::Opus => Box::new(OpusEncoder::new(bitrate)?),
+            SoundCodec::Opus => Box::new(OpusEncoder::with_settings(opus, bitrate)?),
             SoundCodec::Pcmu => Box::new(WaveformEncoder::<MuLaw>::new()?),
             SoundCodec::Pcma => Box::new(WaveformEncoder::<ALaw>::new()?),
             SoundCodec::G722 => Box::new(WaveformEncoder::<G722>::new()?),
         })
     }
 
-    pub fn decoder(self) -> Result<Box<dyn AudioDecoder>, CodecError> {
+    /// `channels`: 1, or 2 for whoever wants stereo where the codec has it.
+    pub fn decoder(self, channels: u16) -> Result<Box<dyn AudioDecoder>, CodecError> {
         Ok(match self {
-            SoundCodec::Opus => Box::new(OpusDecoder::new()?),
+            SoundCodec::Opus => Box::new(OpusDecoder::with_channels(channels)?),
             SoundCodec::Pcmu => Box::new(WaveformDecoder::<MuLaw>::new()?),
             SoundCodec::Pcma => Box::new(WaveformDecoder::<ALaw>::new()?),
             SoundCodec::G722 => Box::new(WaveformDecoder::<G722>::new()?),
@@ -84,13 +96,16 @@ impl FromStr for SoundCodec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::opus::OpusMode;
 
     #[test]
     fn every_codec_decodes_what_it_encodes_and_is_found_by_its_name() {
         for codec in SoundCodec::ALL {
             assert_eq!(codec.name().to_lowercase().parse(), Ok(codec));
-            let mut encoder = codec.encoder(Bitrate::from_kbps(32)).expect("an encoder");
-            let mut decoder = codec.decoder().expect("a decoder");
+            assert_eq!(codec.mime_type(), format!("audio/{}", codec.name()));
+            let opus = OpusSettings::of(OpusMode::Voice);
+            let mut encoder = codec.encoder(Bitrate::from_kbps(32), opus).expect("an encoder");
+            let mut decoder = codec.decoder(1).expect("a decoder");
             assert_eq!(encoder.clock_rate(), decoder.clock_rate());
             let frame = vec![0.1; encoder.frame_samples() * usize::from(encoder.channels())];
             let payload = encoder.encode(&frame).expect("a frame");

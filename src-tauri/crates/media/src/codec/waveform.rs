@@ -10,13 +10,14 @@ mod repeat;
 pub use g711::{ALaw, MuLaw};
 pub use g722::G722;
 
-use super::{AudioDecoder, AudioEncoder, CodecError, PacketContent};
-use crate::audio::frame::FRAME_SAMPLES;
+use super::{AudioDecoder, AudioEncoder, CodecError, PacketContent, SoundCodec};
+use crate::audio::frame::{FRAME_SAMPLES, FRAME_TIME};
 use crate::audio::resample::{FormatError, FromDevice, ToDevice};
 use crate::device::AudioFormat;
 use crate::units::{Bitrate, SampleRate};
 use bytes::Bytes;
 use repeat::Repeater;
+use std::time::Duration;
 
 /// RTP ticks and bytes per second.
 const CLOCK: SampleRate = SampleRate::from_hz(8_000);
@@ -29,7 +30,7 @@ const LONGEST_PACKET: usize = 960;
 
 /// One direction of a law from samples to codes and back.
 pub trait Law: Send + Default {
-    const NAME: &'static str;
+    const CODEC: SoundCodec;
     /// Hz of the samples.
     const RATE: u32;
     /// Appends a byte for each 125 µs.
@@ -47,7 +48,7 @@ fn format<L: Law>() -> AudioFormat {
 
 fn failed<L: Law>(error: &FormatError) -> CodecError {
     CodecError::Failed {
-        codec: L::NAME,
+        codec: L::CODEC.name(),
         why: error.to_string(),
     }
 }
@@ -74,6 +75,10 @@ impl<L: Law> WaveformEncoder<L> {
 }
 
 impl<L: Law> AudioEncoder for WaveformEncoder<L> {
+    fn codec(&self) -> SoundCodec {
+        L::CODEC
+    }
+
     fn clock_rate(&self) -> SampleRate {
         CLOCK
     }
@@ -89,7 +94,10 @@ impl<L: Law> AudioEncoder for WaveformEncoder<L> {
     fn encode(&mut self, samples: &[f32]) -> Result<Bytes, CodecError> {
         if samples.len() != FRAME_SAMPLES {
             let what = format!("a frame of {} samples, it takes {FRAME_SAMPLES}", samples.len());
-            return Err(CodecError::Settings { codec: L::NAME, what });
+            return Err(CodecError::Settings {
+                codec: L::CODEC.name(),
+                what,
+            });
         }
         self.converted.clear();
         self.converter.convert(samples, &mut self.converted);
@@ -108,6 +116,18 @@ impl<L: Law> AudioEncoder for WaveformEncoder<L> {
     /// There is no protection that could be adapted.
     fn set_expected_loss(&mut self, _: f32) -> Result<(), CodecError> {
         Ok(())
+    }
+
+    /// 64 kbit/s need a path on which longer frames would save nothing worth their delay.
+    fn set_frame_time(&mut self, time: Duration) -> Result<(), CodecError> {
+        if time == FRAME_TIME {
+            return Ok(());
+        }
+        let what = format!("frames of {time:?}, it takes {FRAME_TIME:?}");
+        Err(CodecError::Settings {
+            codec: L::CODEC.name(),
+            what,
+        })
     }
 }
 
@@ -133,13 +153,17 @@ impl<L: Law> WaveformDecoder<L> {
 
     fn unable(&self) -> CodecError {
         CodecError::Settings {
-            codec: L::NAME,
+            codec: L::CODEC.name(),
             what: "redundancy, it has none".to_owned(),
         }
     }
 }
 
 impl<L: Law> AudioDecoder for WaveformDecoder<L> {
+    fn channels(&self) -> u16 {
+        1
+    }
+
     fn clock_rate(&self) -> SampleRate {
         CLOCK
     }
@@ -148,10 +172,14 @@ impl<L: Law> AudioDecoder for WaveformDecoder<L> {
         if payload.is_empty() || payload.len() > LONGEST_PACKET || !payload.len().is_multiple_of(BYTES_GRAIN)
         {
             let why = format!("{} bytes are no multiple of 10 ms up to 120", payload.len());
-            return Err(CodecError::Corrupt { codec: L::NAME, why });
+            return Err(CodecError::Corrupt {
+                codec: L::CODEC.name(),
+                why,
+            });
         }
         Ok(PacketContent {
             samples: (payload.len() * SAMPLES_PER_BYTE) as u32,
+            channels: 1,
             ..PacketContent::default()
         })
     }

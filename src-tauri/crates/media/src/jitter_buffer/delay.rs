@@ -4,26 +4,37 @@ use super::loss::LossReach;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Frames looked back on: 8 s at 20 ms; what is older weighs next to nothing.
-const WINDOW: usize = 400;
-/// Frames among which the least delayed one is searched: 2 s, so that a route that got longer is soon the usual one.
-const BASE_WINDOW: usize = 100;
-/// Frames before the first estimate; until then the initial target holds.
-const WARM_UP: usize = 15;
+/// What frames are measured in: windows and shares are of time, whatever the length of the frames.
+const UNIT: Duration = Duration::from_millis(20);
+/// Units looked back on: 8 s; what is older weighs next to nothing.
+const WINDOW: f64 = 400.0;
+/// Units among which the least delayed one is searched: 2 s, so that a route that got longer is soon the usual one.
+const BASE_WINDOW: f64 = 100.0;
+/// Units before the first estimate; until then the initial target holds.
+const WARM_UP: f64 = 15.0;
+/// Frames in the window at most, where they are of the usual length.
+const USUAL_WINDOW: usize = 401;
 /// Share of frames that come in time at the quantile (FIGURES: as the reference does); the headroom above it covers most
 /// of the rest.
 const QUANTILE: f64 = 0.95;
-/// Weight of a frame against the one after it: half is forgotten in 1.4 s. Six late frames in a row are then more than
+/// Weight of a unit against the one after it: half is forgotten in 1.4 s. Six late units in a row are then more than
 /// a twentieth of all and raise the target at once. Measured on traces: 0.983 holds Wi-Fi bursts 2 ms longer.
 const FORGET: f64 = 0.99;
-/// Share of the way down that the target goes with each frame: with 20 ms frames a time constant of 0.7 s, so that a
-/// spike of 300 ms is forgotten in 5 s together with the quantile.
+/// Share of the way down that the target goes with each unit: a time constant of 0.7 s, so that a spike of 300 ms is
+/// forgotten in 5 s together with the quantile.
 const RELEASE: f64 = 0.03;
+
+/// Waited for at least, on top of what the network does: frames are asked for at even times to within a tick of 5 ms,
+/// whatever their length.
+const EVENNESS: Duration = Duration::from_millis(10);
 
 /// Seconds of transit (arrival minus RTP time, both from arbitrary zeros) and what follows from them.
 #[derive(Debug)]
 pub(super) struct DelayEstimate {
-    transits: VecDeque<f64>,
+    /// With the units of each frame, the newest first.
+    transits: VecDeque<(f64, f64)>,
+    /// Of all of them.
+    units: f64,
     /// Of the same frames: how much longer than the least, and the weight.
     weighed: Vec<(f64, f64)>,
     /// Least transit of the last frames: the packet that the network delayed least.
@@ -36,8 +47,9 @@ pub(super) struct DelayEstimate {
 impl DelayEstimate {
     pub(super) fn new(initial: Duration, least: Duration, most: Duration) -> Self {
         Self {
-            transits: VecDeque::with_capacity(WINDOW),
-            weighed: Vec::with_capacity(WINDOW),
+            transits: VecDeque::with_capacity(USUAL_WINDOW),
+            units: 0.0,
+            weighed: Vec::with_capacity(USUAL_WINDOW),
             least: f64::INFINITY,
             loss: LossReach::new(),
             target: initial,
@@ -47,34 +59,42 @@ impl DelayEstimate {
 
     /// Takes one frame that is lost but can be rebuilt from a packet that came so many frames later.
     pub(super) fn observe_lost(&mut self, distance: usize) {
-        self.loss.observe(distance);
+        let units = self.transits.front().map_or(1.0, |&(_, units)| units);
+        self.loss.observe(distance, units);
     }
 
     /// Takes the transit in seconds of one packet and its length.
     pub(super) fn observe(&mut self, transit: f64, frame: Duration) {
-        self.loss.observe(0);
-        if self.transits.len() == WINDOW {
-            self.transits.pop_back();
+        let units = frame.as_secs_f64() / UNIT.as_secs_f64();
+        self.loss.observe(0, units);
+        self.transits.push_front((transit, units));
+        self.units += units;
+        while self.units > WINDOW
+            && let Some((_, oldest)) = self.transits.pop_back()
+        {
+            self.units -= oldest;
         }
-        self.transits.push_front(transit);
-        let recent = self.transits.iter().take(BASE_WINDOW);
-        self.least = recent.copied().fold(f64::INFINITY, f64::min);
-        if self.transits.len() < WARM_UP {
+        let mut seen = 0.0;
+        let recent = self.transits.iter().take_while(|(_, units)| {
+            seen += units;
+            seen <= BASE_WINDOW
+        });
+        self.least = recent.map(|&(transit, _)| transit).fold(transit, f64::min);
+        if self.units < WARM_UP {
             return;
         }
         let late = Duration::from_secs_f64(self.quantile().clamp(0.0, 10.0));
-        // Frames are asked for evenly to within a tick, so half a frame is enough for those that come. One that is to be
-        // rebuilt is asked for between two packets, so it needs the whole.
+        // One that is to be rebuilt is asked for between two packets, so it needs whole frames.
         let wanted = late
             + match self.loss.frames() {
-                0 => frame / 2,
+                0 => EVENNESS.min(frame / 2),
                 lost => frame * (1 + lost),
             };
         let wanted = wanted.clamp(self.limits.0, self.limits.1);
         self.target = if wanted >= self.target {
             wanted
         } else {
-            self.target - (self.target - wanted).mul_f64(RELEASE)
+            self.target - (self.target - wanted).mul_f64(1.0 - (1.0 - RELEASE).powf(units))
         };
     }
 
@@ -93,10 +113,11 @@ impl DelayEstimate {
         self.weighed.clear();
         let mut weight = 1.0;
         let mut total = 0.0;
-        for transit in &self.transits {
-            self.weighed.push(((transit - self.least).max(0.0), weight));
-            total += weight;
-            weight *= FORGET;
+        for &(transit, units) in &self.transits {
+            self.weighed
+                .push(((transit - self.least).max(0.0), weight * units));
+            total += weight * units;
+            weight *= FORGET.powf(units);
         }
         self.weighed.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
         let mut later = total * (1.0 - QUANTILE);
@@ -186,6 +207,37 @@ mod tests {
             settle(&mut delay, 8, |_| 0.0);
         }
         assert_eq!(delay.target(), Duration::from_millis(60));
+    }
+
+    #[test]
+    fn longer_frames_are_judged_by_their_time_and_wait_no_longer() {
+        let long = 3 * FRAME;
+        let mut delay = estimate();
+        for _ in 0..85 {
+            delay.observe(7.0, long);
+        }
+        assert!(delay.target() < Duration::from_millis(21), "{:?}", delay.target());
+        // 120 ms in a row are late, as with six usual frames.
+        for n in 0..2 {
+            delay.observe(7.08 + 0.01 * f64::from(n), long);
+        }
+        assert!(
+            delay.target() >= Duration::from_millis(89),
+            "{:?}",
+            delay.target()
+        );
+        for _ in 0..100 {
+            delay.observe(7.1, long);
+        }
+        assert_eq!(delay.least_transit(), 7.1);
+        assert!(delay.target() < Duration::from_millis(25), "{:?}", delay.target());
+        for _ in 0..100 {
+            delay.observe_lost(1);
+            for _ in 0..8 {
+                delay.observe(7.1, long);
+            }
+        }
+        assert_eq!(delay.target(), Duration::from_millis(120));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod traces;
 const FRAME: Duration = Duration::from_millis(20);
 const PLAIN: PacketContent = PacketContent {
     samples: 960,
+    channels: 1,
     protects: 0,
     rebuilds: 0,
     rests: false,
@@ -267,6 +268,74 @@ fn a_hole_is_rebuilt_from_deep_redundancy_and_its_end_from_fec() {
     );
     let counters = buffer.counters();
     assert_eq!((counters.concealed_samples, counters.dred_frames), (0, 2));
+}
+
+/// The n-th packet of a stream in frames of 60 ms.
+fn long_packet(n: u32, arrived_at: Instant) -> ReceivedPacket {
+    ReceivedPacket {
+        rtp_time: RtpTime::new(n * 2_880),
+        ..packet(n, arrived_at)
+    }
+}
+
+#[test]
+fn frames_of_60_ms_are_held_no_longer_than_short_ones_and_rebuilt_whole() {
+    let content = PacketContent {
+        samples: 2_880,
+        protects: 2_880,
+        ..PLAIN
+    };
+    let start = Instant::now();
+    let mut buffer = buffer();
+    for n in 0..200_u32 {
+        let at = start + 3 * FRAME * n;
+        if n % 60 != 59 {
+            buffer.insert(long_packet(n, at), content);
+        }
+        // The speaker has played the frame before, 5 ms later at most.
+        let mut played = 0;
+        while played < 2_880 {
+            let pull = buffer.pull(at + ms(5 + u64::from(played) / 48));
+            played += match &pull.playout {
+                Playout::Silence => 240,
+                Playout::Decode(_) => 2_880,
+                Playout::Recover { samples, .. }
+                | Playout::Rebuild { samples, .. }
+                | Playout::Conceal { samples }
+                | Playout::Rest { samples } => *samples,
+            };
+        }
+    }
+    let counters = buffer.counters();
+    assert_eq!(counters.packets_lost, 3);
+    assert!(buffer.target_delay() <= ms(12), "{:?}", buffer.target_delay());
+    assert!(counters.jitter < 0.001, "{counters:?}");
+}
+
+#[test]
+fn a_lost_frame_of_60_ms_is_rebuilt_in_one() {
+    let content = PacketContent {
+        samples: 2_880,
+        protects: 2_880,
+        ..PLAIN
+    };
+    let start = Instant::now();
+    let mut buffer = fixed(ms(130));
+    for n in (0..6).filter(|n| *n != 3) {
+        buffer.insert(long_packet(n, start + 3 * FRAME * n), content);
+    }
+    let mut played = Vec::new();
+    for n in 0..5_u32 {
+        played.push(buffer.pull(start + ms(130) + 3 * FRAME * n).playout);
+    }
+    assert!(
+        matches!(&played[3], Playout::Recover { samples: 2_880, .. }),
+        "{played:?}"
+    );
+    assert!(
+        matches!(&played[4], Playout::Decode(payload) if number(payload) == 4),
+        "{played:?}"
+    );
 }
 
 #[test]
@@ -604,7 +673,7 @@ proptest! {
                 codec: None,
                 ..packet(0, start + ms(at))
             };
-            let content = PacketContent { samples, protects: samples / 2, rebuilds: samples * 3, rests };
+            let content = PacketContent { samples, channels: 1, protects: samples / 2, rebuilds: samples * 3, rests };
             buffer.insert(packet, content);
             let pull = buffer.pull(start + ms(at));
             prop_assert!(samples_of(&pull) > 0);

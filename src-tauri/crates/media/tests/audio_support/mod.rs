@@ -1,10 +1,11 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 //! A line for sound under a virtual clock: tone, capture, network, playout, probe.
 
+use ahoy_media::audio::AudioInStats;
 use ahoy_media::audio::capture::CapturePipeline;
+use ahoy_media::audio::frame::{FRAME_SAMPLES, FRAME_TIME};
 use ahoy_media::audio::pace::CapturePace;
 use ahoy_media::audio::playout::PlayoutPipeline;
-use ahoy_media::audio::{AudioInStats, frame::FRAME_SAMPLES};
 use ahoy_media::codec::opus::{OpusDecoder, OpusEncoder};
 use ahoy_media::device::{AudioFormat, AudioSink, AudioSource, DeviceError};
 use ahoy_media::jitter_buffer::JitterBufferSettings;
@@ -33,6 +34,8 @@ pub struct Line {
     pub said: Said,
     pub bitrate: Bitrate,
     pub expected_loss: f32,
+    /// Of each frame.
+    pub frame: Duration,
     pub time: Duration,
 }
 
@@ -42,6 +45,7 @@ impl Default for Line {
             said: Said::Tone { hz: 440 },
             bitrate: Bitrate::from_kbps(32),
             expected_loss: 0.0,
+            frame: FRAME_TIME,
             time: Duration::from_secs(20),
         }
     }
@@ -64,6 +68,7 @@ impl Line {
         let mut capture =
             CapturePipeline::new(source.format(), Box::new(encoder), first).expect("mono 48 kHz");
         capture.set_expected_loss(self.expected_loss).expect("a fraction");
+        capture.set_frame_time(self.frame).expect("a known length");
         let (mut probe, reader) = AudioProbe::new(clock);
         let decoder = OpusDecoder::new().expect("decoder");
         let mut playout =
@@ -78,6 +83,9 @@ impl Line {
             source.read(now, &mut samples).expect("neither fails");
             capture.push(&samples, now);
             while let Some(frame) = capture.poll_frame().expect("encodes") {
+                if frame.payload.is_empty() {
+                    continue;
+                }
                 if let Some(delay) = network(number) {
                     on_the_way.push((now + delay, packet(number, &frame, now + delay)));
                 }

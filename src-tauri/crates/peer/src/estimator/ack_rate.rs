@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 /// Longest look back.
 const KEPT: Duration = Duration::from_millis(1500);
+/// Packets at least that make a rate in a window.
+const FEWEST: usize = 5;
 
 #[derive(Debug, Default)]
 pub(crate) struct AckRate {
@@ -42,13 +44,27 @@ impl AckRate {
         if newest.saturating_sub(oldest) < window {
             return None;
         }
-        let bytes: usize = self
+        let within = self
             .arrived
             .iter()
-            .filter(|(at, _)| newest.saturating_sub(*at) < window)
-            .map(|(_, bytes)| bytes)
-            .sum();
+            .filter(|(at, _)| newest.saturating_sub(*at) < window);
+        let (packets, bytes) = within.fold((0, 0), |(packets, sum), (_, bytes)| (packets + 1, sum + bytes));
+        if packets < FEWEST {
+            return self.sparse();
+        }
         Some(bytes as f64 * 8.0 / window.as_secs_f64())
+    }
+
+    /// Of the last few packets, by the time from the first of them to the last: one more or less in a window would be a
+    /// quarter of the rate.
+    fn sparse(&self) -> Option<f64> {
+        let mut last: Vec<(Duration, usize)> = self.arrived.iter().copied().collect();
+        last.sort_unstable();
+        let last = &last[last.len().saturating_sub(FEWEST)..];
+        let (first, rest) = last.split_first()?;
+        let time = rest.last()?.0.saturating_sub(first.0).as_secs_f64();
+        let bytes: usize = rest.iter().map(|(_, bytes)| bytes).sum();
+        (time > 0.0).then(|| bytes as f64 * 8.0 / time)
     }
 
     /// Bits per second that left in the last `window`, over the time that there was.
@@ -70,6 +86,24 @@ impl AckRate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn few_packets_of_a_voice_alone_make_a_rate_in_any_window() {
+        let (mut rate, begin) = (AckRate::default(), Instant::now());
+        for number in 0..20_u64 {
+            // 24 kbit/s.
+            let left = Duration::from_millis(number * 60);
+            rate.handle_sample(&Sample {
+                departure: begin + left,
+                arrival: Some(left),
+                bytes: 180,
+            });
+        }
+        for window in [80, 150, 500, 1000] {
+            let arrived = rate.arrived(Duration::from_millis(window)).expect("known");
+            assert!((22e3..26e3).contains(&arrived), "{window} ms: {arrived}");
+        }
+    }
 
     #[test]
     fn a_path_that_passes_half_is_seen_in_a_tenth_of_a_second() {

@@ -11,8 +11,16 @@ use std::time::{Duration, Instant};
 const CUT: f64 = 0.88;
 /// And never below this part of what arrives, however deep the queue.
 const DEEPEST_CUT: f64 = 0.4;
+/// The least round trip through a queue that was full before anything was known of it.
+pub(crate) const FLOODED_RTT: Duration = Duration::from_millis(400);
+/// How long it is given to empty; a round trip that is still long then is the path's own.
+const FLOODED_FOR: Duration = Duration::from_secs(10);
+/// To this part of what arrives where the queue is full and its length is not known.
+const FLOODED_CUT: f64 = 0.6;
 /// A target that was not used is cut to this part of itself: little arrives because little was sent.
 const UNPROVEN_CUT: f64 = 0.75;
+/// Unless less than this part of what was sent arrives out of a long queue: then it is known what the path carries.
+const PROOF: f64 = 0.85;
 /// A queue is to be empty after about this much time.
 const DRAIN_TIME: f64 = 0.5;
 /// Where the rate goes on once the queue is empty, as part of what arrived.
@@ -37,6 +45,12 @@ const SHORT_QUEUE: Duration = Duration::from_millis(20);
 const EMPTY_QUEUE: Duration = Duration::from_millis(12);
 /// A queue that two cuts did not shorten for this long is not ours.
 const CONTENTION_AFTER: Duration = Duration::from_millis(2500);
+/// Below this, bits per second, a queue never looks empty: each packet is one.
+pub(crate) const NARROW: f64 = 60e3;
+/// More than a voice alone takes; nobody competes for so little.
+pub(crate) const VOICE_ALONE: f64 = 80e3;
+/// Part of what is sent above which what arrives comes out of our own queue.
+const DRAINS: f64 = 1.15;
 /// And this long without a queue they are gone.
 const CONTENTION_ENDS: Duration = Duration::from_secs(1);
 /// Whoever else fills a queue makes it lose packets; without any for so long it may be ours after all.
@@ -53,8 +67,14 @@ pub(crate) struct Signal {
     pub(crate) rtt: Duration,
     /// What arrived in the last moments, bits per second; `None` = not known yet.
     pub(crate) acked: Option<f64>,
+    /// What was sent in the same time.
+    pub(crate) sent: f64,
     /// Much less than the target was sent.
     pub(crate) application_limited: bool,
+    /// The queue of the path is full, however long it has been so.
+    pub(crate) flooded: bool,
+    /// What a lower rate does is being watched.
+    pub(crate) on_trial: bool,
     /// Clearly more than the target was sent: a voice cannot be less than it is.
     pub(crate) overrun: bool,
     /// Fraction lost, beyond what the path loses by itself.
@@ -74,6 +94,8 @@ pub(crate) struct Aimd {
     cut_at: Option<Instant>,
     /// The rate to go on with once the queue is empty.
     after_drain: Option<f64>,
+    /// When the queue was last known to be full, while it is not known to be empty.
+    flooded_at: Option<Instant>,
     /// The rate before a cut that came unexpectedly: what made it may have gone.
     recall: Option<f64>,
     /// Since when the queue is long although the rate was cut, its length then, and the cuts since.
@@ -102,6 +124,7 @@ impl Aimd {
             limit: None,
             cut_at: None,
             after_drain: None,
+            flooded_at: None,
             recall: None,
             standing: None,
             contention: false,
@@ -132,6 +155,11 @@ impl Aimd {
         }
     }
 
+    /// What the path carries was found otherwise.
+    pub(crate) fn note_limit(&mut self, limit: f64) {
+        self.limit = Some(limit);
+    }
+
     /// Takes in one feedback; true when it cut the rate.
     pub(crate) fn handle_signal(&mut self, now: Instant, signal: &Signal) -> bool {
         let elapsed = self
@@ -150,13 +178,17 @@ impl Aimd {
             self.increase(elapsed, signal);
             return false;
         }
-        let empty = signal.queue <= EMPTY_QUEUE;
+        let over_soon = |at: &Instant| now.saturating_duration_since(*at) < FLOODED_FOR;
+        self.flooded_at = self
+            .flooded_at
+            .filter(|at| signal.rtt > FLOODED_RTT && over_soon(at));
+        let empty = signal.queue <= EMPTY_QUEUE && self.flooded_at.is_none();
         let grows = match signal.usage {
             Usage::Steep => true,
             Usage::Over => signal.queue > SHORT_QUEUE,
             Usage::Normal | Usage::Under => false,
         };
-        let over = grows || signal.queue > LONG_QUEUE;
+        let over = grows || signal.queue > LONG_QUEUE || signal.flooded;
         if over && answered && !self.shrinks(signal) {
             self.cut(now, signal);
             return true;
@@ -188,13 +220,23 @@ impl Aimd {
         let arrives = self.carried(signal);
         let drain = 1.0 - signal.queue.as_secs_f64() / DRAIN_TIME;
         let mut to = arrives * drain.clamp(DEEPEST_CUT, CUT);
-        if signal.application_limited {
+        if signal.flooded {
+            self.flooded_at = Some(now);
+            to = to.min(arrives * FLOODED_CUT);
+        }
+        let proven = signal.flooded
+            || signal.queue > LONG_QUEUE * 2 && signal.acked.is_some_and(|acked| acked < signal.sent * PROOF);
+        if signal.application_limited && !proven {
             // What arrives is what was sent, and says little of what the path carries.
             to = to.max(self.target * UNPROVEN_CUT);
         }
         // Only the first cut of a queue knows the rate before it; one below what is recalled disproves that.
         if self.after_drain.is_none() {
-            self.recall = Some(self.target);
+            self.recall = Some(if signal.application_limited {
+                self.target.min(signal.sent)
+            } else {
+                self.target
+            });
         }
         if to < self.target {
             self.target = to.max(self.min);
@@ -250,9 +292,20 @@ impl Aimd {
         });
         let stands = signal.queue.as_secs_f64() > standing.queue.as_secs_f64() * 0.7;
         let waited = now.saturating_duration_since(standing.since) > CONTENTION_AFTER;
+        // More arrives than is sent: it is our own that empties, however slowly.
+        let drains = signal.acked.is_some_and(|acked| acked > signal.sent * DRAINS);
         if !stands {
             self.standing = None;
-        } else if waited && standing.cuts >= 2 && !signal.overrun {
+        } else if drains {
+            self.standing = Some(Standing {
+                since: now,
+                ..standing
+            });
+        } else if waited
+            && standing.cuts >= 2
+            && !signal.overrun
+            && self.recall.unwrap_or(self.target) > VOICE_ALONE
+        {
             self.contention = true;
             self.lost_at = Some(now);
             // The others took what was cut for their queue; half of what there was before is a share that is fair to one.
@@ -263,7 +316,7 @@ impl Aimd {
     }
 
     fn increase(&mut self, elapsed: f64, signal: &Signal) {
-        if signal.application_limited {
+        if signal.application_limited || signal.on_trial || self.flooded_at.is_some() {
             return;
         }
         let near = self.limit.is_some_and(|limit| self.target > 0.7 * limit);

@@ -1,7 +1,7 @@
 //! The estimate: what the path carries of what is sent here. Pure; joins the parts beside it.
 
 use super::ack_rate::AckRate;
-use super::aimd::{Aimd, Signal};
+use super::aimd::{Aimd, FLOODED_RTT, NARROW, Signal, VOICE_ALONE};
 use super::loss::{Loss, LossAdvice};
 use super::probe::{Burst, Probe};
 use super::queue::Queue;
@@ -22,6 +22,9 @@ const OVERRUN: f64 = 1.5;
 const CLOCK_JUMP: Duration = Duration::from_secs(10);
 /// A burst needs a queue below this.
 const CALM_QUEUE: Duration = Duration::from_millis(15);
+/// A queue that was full before the first packet of the call is not seen by its growth. But so much loss and a long round trip
+/// at once are a full queue, where no more than a voice is sent. Chosen with the emulated links.
+const FLOODED_LOSS: f64 = 0.10;
 /// A queue above this did not come from the lumps of pictures: the path carries less than before.
 const FULL_QUEUE: Duration = Duration::from_millis(60);
 
@@ -97,7 +100,12 @@ impl Control {
             queue,
             rtt: self.rtt,
             acked: self.acked(queue),
+            sent: self.rate.sent(ACKED_WINDOW),
             application_limited: sent < APPLICATION_LIMITED * self.aimd.target(),
+            on_trial: self.loss.is_on_trial(),
+            flooded: sent < VOICE_ALONE
+                && self.rtt > FLOODED_RTT
+                && self.loss.excess().is_some_and(|excess| excess > FLOODED_LOSS),
             overrun: self.rate.sent(ACKED_WINDOW) > OVERRUN * self.aimd.target(),
             loss: (self.loss.fraction() - self.loss.inherent()).max(0.0),
             departure: newest.departure,
@@ -156,7 +164,9 @@ impl Control {
     }
 
     fn heed_loss(&mut self, now: Instant, queue: Duration) {
-        if queue > 2 * CALM_QUEUE {
+        // On a narrow path a single packet is a queue, and one that was full before the first packet of the call is seen by
+        // what it loses alone.
+        if queue > 2 * CALM_QUEUE && self.aimd.target() > NARROW {
             self.loss.handle_congestion();
             return;
         }
@@ -164,6 +174,7 @@ impl Control {
         match self.loss.poll_advice(now, self.aimd.target(), acked, self.rtt) {
             Some(LossAdvice::Lower(rate)) => {
                 self.aimd.set_target(rate);
+                self.aimd.note_limit(acked.unwrap_or(rate));
                 self.probe.handle_cut(now);
             }
             Some(LossAdvice::Restore(rate)) => self.aimd.set_target(rate.max(self.aimd.target())),

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 /// Loss is judged over this much time.
 const WINDOW: Duration = Duration::from_secs(1);
-/// And not on fewer packets; half a second of voice.
+/// And not on fewer packets: half a second of voice, or a second and a half in its longest frames.
 const FEWEST: usize = 25;
+/// Packets that are enough to see a flood by, beside other signs.
+const FEWEST_OF_FLOOD: usize = 8;
 /// Loss above what the path loses by itself that starts an experiment; the draft's own limit of "too much"
 /// (draft-ietf-rmcat-gcc-02 §6).
 const EXCESS: f64 = 0.10;
@@ -63,9 +65,19 @@ impl Loss {
         }
     }
 
+    /// The rate was lowered to see what becomes of the loss.
+    pub(crate) fn is_on_trial(&self) -> bool {
+        self.trial.is_some()
+    }
+
     /// Fraction lost in the last second.
     pub(crate) fn fraction(&self) -> f64 {
         self.lost as f64 / self.packets.len().max(1) as f64
+    }
+
+    /// What is lost beyond what the path loses by itself; `None` while too little is known.
+    pub(crate) fn excess(&self) -> Option<f64> {
+        (self.packets.len() >= FEWEST_OF_FLOOD).then(|| self.fraction() - self.inherent)
     }
 
     /// What the path loses by itself.
@@ -84,6 +96,7 @@ impl Loss {
         self.lost += usize::from(sample.arrival.is_none());
         while let Some((at, lost)) = self.packets.front().copied()
             && sample.departure.saturating_duration_since(at) > WINDOW
+            && self.packets.len() > FEWEST
         {
             self.packets.pop_front();
             self.lost -= usize::from(lost);

@@ -211,7 +211,7 @@ pub async fn stream(to: FrameSender, interval: Duration, frames: impl IntoIterat
     for frame in frames {
         loop {
             ticks.tick().await;
-            if to.try_send(frame.clone()) {
+            if to.codec().is_some_and(|codec| to.try_send(codec, frame.clone())) {
                 break;
             }
         }

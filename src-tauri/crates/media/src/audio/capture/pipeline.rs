@@ -1,15 +1,19 @@
-//! What happens to captured sound: to mono 48 kHz, echo and noise away, level, mute, frames of the encoder's length, encoding. Pure.
+//! What happens to captured sound: to 48 kHz, echo and noise away, level, mute, frames of the encoder's length, encoding.
+//! Pure.
+//!
+//! It is mono, but for a stereo encoder with a stereo microphone: music goes as it comes, without any processing.
 
 use crate::audio::attention::{MicrophoneSignal, MutedSpeech, SignalChange};
-use crate::audio::frame::{FRAME_SAMPLES, FrameCutter, spread_to_channels};
+use crate::audio::frame::{FRAME_SAMPLES, FrameCutter, mix_to_mono, spread_to_channels};
 use crate::audio::level::Level;
 use crate::audio::render_tap::RenderFeed;
 use crate::audio::resample::{FormatError, FromDevice};
 use crate::audio::voice::{VoiceProcessor, VoiceSettings};
-use crate::codec::{AudioEncoder, CodecError};
+use crate::codec::{AudioEncoder, CodecError, SoundCodec};
 use crate::device::AudioFormat;
 use crate::packet::EncodedFrame;
 use crate::units::{Bitrate, RtpTime, SampleRate};
+use bytes::Bytes;
 use std::time::{Duration, Instant};
 
 /// Samples in, encoded frames out.
@@ -17,6 +21,8 @@ pub struct CapturePipeline {
     encoder: Box<dyn AudioEncoder>,
     format: AudioFormat,
     converter: FromDevice,
+    /// Of the frames before they are encoded.
+    channels: u16,
     converted: Vec<f32>,
     cutter: FrameCutter,
     frame: Vec<f32>,
@@ -47,13 +53,17 @@ impl CapturePipeline {
         encoder: Box<dyn AudioEncoder>,
         first_rtp_time: RtpTime,
     ) -> Result<Self, FormatError> {
+        let channels = channels_between(format, encoder.as_ref());
+        let mut cutter = FrameCutter::new(encoder.frame_samples());
+        cutter.set_channels(channels);
         Ok(Self {
             format,
-            converter: FromDevice::new(format)?,
+            converter: FromDevice::to_channels(format, channels)?,
+            channels,
             converted: Vec::with_capacity(8 * FRAME_SAMPLES),
-            cutter: FrameCutter::new(encoder.frame_samples()),
-            frame: Vec::with_capacity(FRAME_SAMPLES),
-            interleaved: Vec::with_capacity(2 * FRAME_SAMPLES),
+            cutter,
+            frame: Vec::with_capacity(2 * LONGEST_FRAME),
+            interleaved: Vec::with_capacity(2 * LONGEST_FRAME),
             ticks_per_frame: ticks_per_frame(encoder.as_ref()),
             encoder,
             voice: VoiceProcessor::new(VoiceSettings::default()),
@@ -73,8 +83,10 @@ impl CapturePipeline {
 
     /// Prepares for another device; samples that wait for their frame are kept.
     pub fn set_format(&mut self, format: AudioFormat) -> Result<(), FormatError> {
-        self.converter = FromDevice::new(format)?;
-        self.format = format;
+        let channels = channels_between(format, self.encoder.as_ref());
+        self.converter = FromDevice::to_channels(format, channels)?;
+        self.cutter.set_channels(channels);
+        (self.format, self.channels) = (format, channels);
         self.signal.reset();
         self.signal_is_gone = false;
         Ok(())
@@ -110,6 +122,51 @@ impl CapturePipeline {
         self.encoder.set_expected_loss(fraction)
     }
 
+    /// Encodes frames of this length from the next one on; an error changes nothing.
+    pub fn set_frame_time(&mut self, time: Duration) -> Result<(), CodecError> {
+        self.encoder.set_frame_time(time)?;
+        self.follow_encoder();
+        Ok(())
+    }
+
+    /// Goes over to another encoder with the next frame, in the same stream: its time goes on in ticks of the new clock.
+    pub fn set_encoder(&mut self, encoder: Box<dyn AudioEncoder>) {
+        self.encoder = encoder;
+        self.follow_encoder();
+        let channels = channels_between(self.format, self.encoder.as_ref());
+        if channels != self.channels {
+            match FromDevice::to_channels(self.format, channels) {
+                Ok(converter) => {
+                    self.converter = converter;
+                    self.cutter.set_channels(channels);
+                    self.channels = channels;
+                }
+                // Mono goes to a stereo encoder too, and stereo is mixed for one of mono.
+                Err(error) => tracing::warn!(%error, "the channels stay as they are"),
+            }
+        }
+    }
+
+    fn follow_encoder(&mut self) {
+        self.cutter.set_size(self.encoder.frame_samples());
+        self.ticks_per_frame = ticks_per_frame(self.encoder.as_ref());
+    }
+
+    /// Channels of the frames as encoded.
+    pub fn channels(&self) -> u16 {
+        self.encoder.channels()
+    }
+
+    /// What the frames are encoded in.
+    pub fn codec(&self) -> SoundCodec {
+        self.encoder.codec()
+    }
+
+    /// Length of the frames as encoded.
+    pub fn frame_time(&self) -> Duration {
+        SampleRate::HZ_48000.time_of(self.encoder.frame_samples())
+    }
+
     /// Takes interleaved samples of which the last was captured at `now`.
     pub fn push(&mut self, interleaved: &[f32], now: Instant) {
         self.converted.clear();
@@ -118,37 +175,32 @@ impl CapturePipeline {
         self.last_push = Some(now);
     }
 
-    /// Encodes the next whole frame that is to be sent. After an error its time has passed; the next poll goes on
-    /// behind it.
+    /// Encodes the next whole frame; an empty one is silence that need not be sent. After an error its time has passed;
+    /// the next poll goes on behind it.
     pub fn poll_frame(&mut self) -> Result<Option<EncodedFrame>, CodecError> {
-        while let Some(captured_at) = self.cutter.cut(&mut self.frame) {
-            let rtp_time = self.rtp_time;
-            self.rtp_time = rtp_time.plus(self.ticks_per_frame);
-            if let Some(change) = self.signal.observe(Level::of(&self.frame), captured_at) {
-                self.signal_is_gone = change == SignalChange::Gone;
-            }
-            self.clean(captured_at);
-            self.captured = Level::of(&self.frame);
-            let time = SampleRate::HZ_48000.time_of(self.frame.len());
-            let noticed = self
-                .muted_speech
-                .observe(self.captured, time, self.muted, captured_at);
-            self.muted_speech_noticed += u64::from(noticed);
-            self.apply_mute();
-            self.sent = Level::of(&self.frame);
-            self.interleaved.clear();
-            spread_to_channels(&self.frame, self.encoder.channels(), &mut self.interleaved);
-            let payload = self.encoder.encode(&self.interleaved)?;
-            if !payload.is_empty() {
-                return Ok(Some(EncodedFrame {
-                    payload,
-                    rtp_time,
-                    keyframe: false,
-                    captured_at,
-                }));
-            }
+        let Some(captured_at) = self.cutter.cut(&mut self.frame) else {
+            return Ok(None);
+        };
+        let rtp_time = self.rtp_time;
+        self.rtp_time = rtp_time.plus(self.ticks_per_frame);
+        if let Some(change) = self.signal.observe(Level::of(&self.frame), captured_at) {
+            self.signal_is_gone = change == SignalChange::Gone;
         }
-        Ok(None)
+        self.clean(captured_at);
+        self.captured = Level::of(&self.frame);
+        let time = self.frame_time();
+        let noticed = self
+            .muted_speech
+            .observe(self.captured, time, self.muted, captured_at);
+        self.muted_speech_noticed += u64::from(noticed);
+        self.apply_mute();
+        self.sent = Level::of(&self.frame);
+        Ok(Some(EncodedFrame {
+            payload: self.encode()?,
+            rtp_time,
+            keyframe: false,
+            captured_at,
+        }))
     }
 
     /// How often somebody has spoken while muted and should be told.
@@ -171,6 +223,19 @@ impl CapturePipeline {
         self.sent
     }
 
+    fn encode(&mut self) -> Result<Bytes, CodecError> {
+        if self.channels == self.encoder.channels() {
+            return self.encoder.encode(&self.frame);
+        }
+        self.interleaved.clear();
+        if self.channels == 1 {
+            spread_to_channels(&self.frame, self.encoder.channels(), &mut self.interleaved);
+        } else {
+            mix_to_mono(&self.frame, self.channels, &mut self.interleaved);
+        }
+        self.encoder.encode(&self.interleaved)
+    }
+
     /// Takes echo and noise out of the frame. What is played goes in first: its echo is never earlier.
     fn clean(&mut self, captured_at: Instant) {
         let mut queued = Duration::ZERO;
@@ -178,6 +243,9 @@ impl CapturePipeline {
             let voice = &mut self.voice;
             played.drain(|samples| voice.handle_played(samples));
             queued = played.queued();
+        }
+        if self.channels != 1 {
+            return;
         }
         let now = self.last_push.unwrap_or(captured_at);
         let waited = now.saturating_duration_since(captured_at);
@@ -201,6 +269,14 @@ impl CapturePipeline {
     }
 }
 
+/// Channels on the way from a device to an encoder.
+fn channels_between(format: AudioFormat, encoder: &dyn AudioEncoder) -> u16 {
+    format.channels.min(encoder.channels()).max(1)
+}
+
+/// Samples of 120 ms.
+const LONGEST_FRAME: usize = 6 * FRAME_SAMPLES;
+
 fn ticks_per_frame(encoder: &dyn AudioEncoder) -> u32 {
     let time = SampleRate::HZ_48000.time_of(encoder.frame_samples());
     encoder.clock_rate().samples_in(time) as u32
@@ -209,18 +285,24 @@ fn ticks_per_frame(encoder: &dyn AudioEncoder) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
 
     /// Writes the first, the last and the loudest sample, to see what reached the encoder.
-    struct Seen;
+    struct Seen {
+        samples: usize,
+        clock: u32,
+    }
 
     impl AudioEncoder for Seen {
+        fn codec(&self) -> SoundCodec {
+            SoundCodec::Opus
+        }
+
         fn clock_rate(&self) -> SampleRate {
-            SampleRate::HZ_48000
+            SampleRate::from_hz(self.clock)
         }
 
         fn frame_samples(&self) -> usize {
-            FRAME_SAMPLES
+            self.samples
         }
 
         fn channels(&self) -> u16 {
@@ -228,8 +310,8 @@ mod tests {
         }
 
         fn encode(&mut self, samples: &[f32]) -> Result<Bytes, CodecError> {
-            assert_eq!(samples.len(), FRAME_SAMPLES);
-            let ends = [samples[0], samples[959], Level::of(samples).peak];
+            assert_eq!(samples.len(), self.samples);
+            let ends = [samples[0], samples[self.samples - 1], Level::of(samples).peak];
             Ok(ends
                 .iter()
                 .flat_map(|s| s.to_be_bytes())
@@ -244,6 +326,11 @@ mod tests {
         fn set_expected_loss(&mut self, _: f32) -> Result<(), CodecError> {
             Ok(())
         }
+
+        fn set_frame_time(&mut self, time: Duration) -> Result<(), CodecError> {
+            self.samples = SampleRate::HZ_48000.samples_in(time);
+            Ok(())
+        }
     }
 
     fn seen(frame: &EncodedFrame) -> [f32; 3] {
@@ -256,7 +343,11 @@ mod tests {
             rate: SampleRate::from_hz(rate),
             channels,
         };
-        CapturePipeline::new(format, Box::new(Seen), RtpTime::new(u32::MAX - 100)).expect("usual format")
+        let encoder = Seen {
+            samples: FRAME_SAMPLES,
+            clock: 48_000,
+        };
+        CapturePipeline::new(format, Box::new(encoder), RtpTime::new(u32::MAX - 100)).expect("usual format")
     }
 
     #[test]
@@ -275,6 +366,44 @@ mod tests {
             assert_eq!(frame.rtp_time, RtpTime::new(u32::MAX - 100).plus(960 * n));
             assert_eq!(frame.captured_at, start + Duration::from_millis(20) * n);
         }
+    }
+
+    #[test]
+    fn frames_of_another_length_and_of_another_codec_go_on_in_the_same_time() {
+        let start = Instant::now();
+        let ms = Duration::from_millis;
+        let mut pipeline = pipeline(48_000, 1);
+        let mut sent = Vec::new();
+        for step in 1..=24_u32 {
+            match step {
+                7 => pipeline.set_frame_time(ms(60)).expect("any length"),
+                16 => pipeline.set_encoder(Box::new(Seen {
+                    samples: FRAME_SAMPLES,
+                    clock: 8_000,
+                })),
+                _ => {}
+            }
+            pipeline.push(&[0.5; 480], start + ms(10) * step);
+            while let Some(frame) = pipeline.poll_frame().expect("encodes") {
+                let ticks = frame.rtp_time.since(RtpTime::new(u32::MAX - 100));
+                sent.push((ticks, (frame.captured_at - start).as_millis()));
+            }
+        }
+        assert_eq!(
+            sent,
+            [
+                (0, 0),
+                (960, 20),
+                (1_920, 40),
+                (2_880, 60),
+                (5_760, 120),
+                (5_920, 140),
+                (6_080, 160),
+                (6_240, 180),
+                (6_400, 200),
+                (6_560, 220)
+            ]
+        );
     }
 
     #[test]

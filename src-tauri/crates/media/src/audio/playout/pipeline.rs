@@ -1,7 +1,7 @@
 //! What happens to received packets: jitter buffer, decoding, recovery, concealment, conversion. Pure.
 
 use super::AudioInStats;
-use crate::audio::frame::FRAME_SAMPLES;
+use crate::audio::frame::{FRAME_SAMPLES, mix_to_mono};
 use crate::audio::level::Level;
 use crate::audio::resample::{FormatError, ToDevice};
 use crate::audio::stretch::Stretcher;
@@ -19,14 +19,19 @@ const SILENCE: usize = 240;
 pub struct PlayoutPipeline {
     buffer: JitterBuffer,
     decoder: Box<dyn AudioDecoder>,
+    /// Most that a decoder is asked for.
+    channels: u16,
+    format: AudioFormat,
     /// What the decoder is of, once a packet has said so.
     codec: Option<SoundCodec>,
     converter: ToDevice,
     stretcher: Stretcher,
-    /// Samples made up in a row for something lost or late.
+    /// Samples per channel made up in a row for something lost or late.
     made_up: usize,
-    /// What is being played, mono 48 kHz.
+    /// What is being played: interleaved 48 kHz with the decoder's channels.
     frame: Vec<f32>,
+    /// The mean of its channels.
+    mono: Vec<f32>,
     stats: AudioInStats,
 }
 
@@ -37,13 +42,17 @@ impl PlayoutPipeline {
         decoder: Box<dyn AudioDecoder>,
         settings: JitterBufferSettings,
     ) -> Result<Self, FormatError> {
+        let channels = decoder.channels();
         Ok(Self {
             buffer: JitterBuffer::new(settings, decoder.clock_rate()),
             decoder,
+            channels,
+            format,
             codec: None,
-            converter: ToDevice::new(format)?,
-            frame: Vec::with_capacity(6 * FRAME_SAMPLES),
-            stretcher: Stretcher::new(),
+            converter: ToDevice::from_channels(format, channels)?,
+            frame: Vec::with_capacity(6 * FRAME_SAMPLES * usize::from(channels)),
+            mono: Vec::with_capacity(6 * FRAME_SAMPLES),
+            stretcher: Stretcher::with_channels(channels),
             made_up: 0,
             stats: AudioInStats::default(),
         })
@@ -56,7 +65,8 @@ impl PlayoutPipeline {
 
     /// Prepares for another device.
     pub fn set_format(&mut self, format: AudioFormat) -> Result<(), FormatError> {
-        self.converter = ToDevice::new(format)?;
+        self.converter = ToDevice::from_channels(format, self.decoder.channels())?;
+        self.format = format;
         Ok(())
     }
 
@@ -69,18 +79,23 @@ impl PlayoutPipeline {
         }
         self.stats.codec = self.codec;
         match self.decoder.inspect(&packet.payload) {
-            Ok(content) if content.samples > 0 => self.buffer.insert(packet, content),
+            Ok(content) if content.samples > 0 => {
+                self.stats.frame_time = SampleRate::HZ_48000.time_of(content.samples as usize);
+                self.stats.channels = content.channels;
+                self.buffer.insert(packet, content);
+            }
             Ok(_) | Err(_) => self.stats.packets_corrupt += 1,
         }
     }
 
     /// Appends the next stretch of interleaved samples for the device; returns how long it plays.
     pub fn pull(&mut self, now: Instant, interleaved: &mut Vec<f32>) -> Duration {
+        let channels = usize::from(self.decoder.channels());
         self.frame.clear();
         let Pull { playout, pace } = self.buffer.pull(now);
         let mut made_up = 0;
         match playout {
-            Playout::Silence => self.frame.resize(SILENCE, 0.0),
+            Playout::Silence => self.frame.resize(SILENCE * channels, 0.0),
             Playout::Decode(payload) => {
                 self.decode(&payload);
                 self.stats.first_played_at.get_or_insert(now);
@@ -101,8 +116,8 @@ impl PlayoutPipeline {
             }
             Playout::Conceal { samples } => {
                 self.conceal(samples as usize);
-                made_up = self.made_up + self.frame.len();
-                fade(self.made_up, &mut self.frame);
+                made_up = self.made_up + self.frame.len() / channels;
+                fade(self.made_up, channels, &mut self.frame);
                 self.count_silent(samples);
             }
             Playout::Rest { samples } => self.conceal(samples as usize),
@@ -111,12 +126,14 @@ impl PlayoutPipeline {
         self.stretch(pace);
         self.stats.audio_level = Level::of(&self.frame).rms;
         self.converter.convert(&self.frame, interleaved);
-        SampleRate::HZ_48000.time_of(self.frame.len())
+        SampleRate::HZ_48000.time_of(self.frame.len() / channels)
     }
 
     /// What the last pull gave, mono 48 kHz.
-    pub fn played(&self) -> &[f32] {
-        &self.frame
+    pub fn played(&mut self) -> &[f32] {
+        self.mono.clear();
+        mix_to_mono(&self.frame, self.decoder.channels(), &mut self.mono);
+        &self.mono
     }
 
     /// The counters at this moment; what the thread knows alone is left at zero.
@@ -130,14 +147,20 @@ impl PlayoutPipeline {
 
     /// The sender uses another codec from here on: what is held of the old one is given up.
     fn follow(&mut self, codec: SoundCodec) {
-        match codec.decoder() {
-            Ok(decoder) => {
+        let made = codec.decoder(self.channels).map_err(|error| error.to_string());
+        let made = made.and_then(|decoder| {
+            let converter = ToDevice::from_channels(self.format, decoder.channels());
+            Ok((decoder, converter.map_err(|error| error.to_string())?))
+        });
+        match made {
+            Ok((decoder, converter)) => {
                 tracing::info!(%codec, "the sender's codec");
                 self.buffer.set_clock(decoder.clock_rate());
-                self.decoder = decoder;
+                self.stretcher = Stretcher::with_channels(decoder.channels());
+                (self.decoder, self.converter) = (decoder, converter);
                 self.codec = Some(codec);
             }
-            Err(error) => tracing::warn!(%error, "no decoder for the sender's codec"),
+            Err(error) => tracing::warn!(error, "no decoder for the sender's codec"),
         }
     }
 
@@ -177,7 +200,7 @@ impl PlayoutPipeline {
     }
 
     fn conceal(&mut self, samples: usize) {
-        let end = self.frame.len() + samples;
+        let end = self.frame.len() + samples * usize::from(self.decoder.channels());
         let concealed: Result<usize, CodecError> = self.decoder.conceal(samples, &mut self.frame);
         if let Err(error) = concealed {
             tracing::warn!(%error, "nothing can be made up, silence is played");
@@ -194,9 +217,9 @@ impl PlayoutPipeline {
 }
 
 /// Lowers sound that was made up for longer than anybody could guess: the voice of a network would go on for ever.
-fn fade(made_up: usize, frame: &mut [f32]) {
+fn fade(made_up: usize, channels: usize, frame: &mut [f32]) {
     for (n, sample) in frame.iter_mut().enumerate() {
-        let past = (made_up + n).saturating_sub(FADE_AFTER) as f32;
+        let past = (made_up + n / channels).saturating_sub(FADE_AFTER) as f32;
         *sample *= (1.0 - past / FADE_LENGTH as f32).max(0.0);
     }
 }
@@ -214,8 +237,8 @@ mod tests {
     fn what_is_made_up_fades_after_a_while_without_a_step() {
         let mut sound = vec![1.0; 48_000];
         let (first, rest) = sound.split_at_mut(10_000);
-        fade(0, first);
-        fade(10_000, rest);
+        fade(0, 1, first);
+        fade(10_000, 1, rest);
         assert!(sound[..FADE_AFTER].iter().all(|s| *s == 1.0));
         assert!(sound[FADE_AFTER + FADE_LENGTH..].iter().all(|s| *s == 0.0));
         assert!(sound.windows(2).all(|w| w[0] - w[1] < 0.001));

@@ -22,7 +22,7 @@ const STEP: usize = 960;
 /// Bytes: a packet this short says that the sender is silent until it says otherwise.
 const SILENT_PACKET: usize = 2;
 
-/// Decodes, recovers and conceals; mono.
+/// Decodes, recovers and conceals.
 pub struct OpusDecoder {
     decoder: Decoder,
     redundancy: Redundancy,
@@ -32,12 +32,18 @@ pub struct OpusDecoder {
 }
 
 impl OpusDecoder {
+    /// To mono: stereo is mixed.
     pub fn new() -> Result<Self, CodecError> {
+        Self::with_channels(1)
+    }
+
+    /// To mono or stereo, whatever comes.
+    pub fn with_channels(channels: u16) -> Result<Self, CodecError> {
         let failed = |error: OpusError| CodecError::Failed {
             codec: CODEC,
             why: error.to_string(),
         };
-        let mut decoder = Decoder::new().map_err(failed)?;
+        let mut decoder = Decoder::new(usize::from(channels)).map_err(failed)?;
         decoder
             .set(sys::OPUS_SET_COMPLEXITY_REQUEST, COMPLEXITY)
             .map_err(failed)?;
@@ -45,11 +51,11 @@ impl OpusDecoder {
             decoder,
             redundancy: Redundancy::new().map_err(failed)?,
             ready: Vec::with_capacity(1500),
-            scratch: Vec::with_capacity(LONGEST_PACKET),
+            scratch: Vec::with_capacity(LONGEST_PACKET * usize::from(channels)),
         })
     }
 
-    /// Lets `fill` write `samples` more places of `out`; on an error `out` is as before.
+    /// Lets `fill` write `samples` more per channel to `out`; on an error `out` is as before.
     fn append(
         &mut self,
         samples: usize,
@@ -57,10 +63,11 @@ impl OpusDecoder {
         fill: impl FnOnce(&mut Decoder, &Redundancy, &mut [f32]) -> Result<usize, OpusError>,
     ) -> Result<usize, CodecError> {
         let start = out.len();
-        out.resize(start + samples, 0.0);
+        let channels = self.decoder.channels();
+        out.resize(start + samples * channels, 0.0);
         match fill(&mut self.decoder, &self.redundancy, &mut out[start..]) {
             Ok(count) => {
-                out.truncate(start + count);
+                out.truncate(start + count * channels);
                 Ok(count)
             }
             Err(error) => {
@@ -72,26 +79,35 @@ impl OpusDecoder {
 }
 
 impl AudioDecoder for OpusDecoder {
+    fn channels(&self) -> u16 {
+        self.decoder.channels() as u16
+    }
+
     fn clock_rate(&self) -> SampleRate {
         SampleRate::HZ_48000
     }
 
     fn inspect(&mut self, payload: &[u8]) -> Result<PacketContent, CodecError> {
         let samples = raw::samples_of(payload).map_err(corrupt)? as u32;
+        let channels = raw::channels_of(payload).map_err(corrupt)? as u16;
         if payload.len() <= SILENT_PACKET {
             return Ok(PacketContent {
                 samples,
+                channels,
                 rests: true,
                 ..PacketContent::default()
             });
         }
+        let frame = raw::frame_samples_of(payload).map_err(corrupt)? as u32;
         self.ready.clear();
         // Unreadable redundancy is none: the packet itself may still be sound.
         let (reach, missing) = self.redundancy.parse(payload).unwrap_or((0, 0));
         Ok(PacketContent {
             samples,
-            // In-band FEC describes the frame before, of the same length (RFC 6716 §2.1.7).
-            protects: if raw::has_fec(payload) { samples } else { 0 },
+            channels,
+            // In-band FEC describes the frame before, of the same length (RFC 6716 §2.1.7). Of several frames in a packet
+            // only the first one's is of use.
+            protects: if raw::has_fec(payload) { frame } else { 0 },
             rebuilds: if reach > missing { reach as u32 } else { 0 },
             rests: false,
         })
@@ -110,7 +126,8 @@ impl AudioDecoder for OpusDecoder {
         samples: usize,
         out: &mut Vec<f32>,
     ) -> Result<usize, CodecError> {
-        let whole = raw::samples_of(next_payload).map_err(corrupt)?;
+        raw::samples_of(next_payload).map_err(corrupt)?;
+        let whole = raw::frame_samples_of(next_payload).map_err(corrupt)?;
         if samples == 0 || samples > LONGEST_PACKET || !samples.is_multiple_of(GRAIN) {
             let what = format!("a hole of {samples} samples, it takes multiples of 120 up to 5760");
             return Err(CodecError::Settings { codec: CODEC, what });
@@ -126,7 +143,8 @@ impl AudioDecoder for OpusDecoder {
         let result = self.append(whole, &mut scratch, |decoder, _, room| {
             decoder.decode(next_payload, true, room)
         });
-        out.extend_from_slice(&scratch[scratch.len() - samples.min(scratch.len())..]);
+        let end = samples * self.decoder.channels();
+        out.extend_from_slice(&scratch[scratch.len() - end.min(scratch.len())..]);
         self.scratch = scratch;
         result.map(|_| samples)
     }
@@ -158,9 +176,10 @@ impl AudioDecoder for OpusDecoder {
     }
 
     fn conceal(&mut self, samples: usize, out: &mut Vec<f32>) -> Result<usize, CodecError> {
-        let end = out.len() + samples;
+        let channels = self.decoder.channels();
+        let end = out.len() + samples * channels;
         while out.len() < end {
-            let left = (end - out.len()).next_multiple_of(GRAIN).min(STEP);
+            let left = ((end - out.len()) / channels).next_multiple_of(GRAIN).min(STEP);
             self.append(left, out, |decoder, _, room| decoder.decode(&[], false, room))?;
         }
         out.truncate(end);

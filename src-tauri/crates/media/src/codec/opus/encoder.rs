@@ -1,13 +1,14 @@
 //! The encoder: its modes, and what it spends on protection.
 
 use super::raw::{Encoder, OpusError};
-use super::{BITRATE_RANGE, CODEC};
-use crate::codec::{AudioEncoder, CodecError};
+use super::{BITRATE_RANGE, CODEC, OpusMode, OpusSettings};
+use crate::codec::{AudioEncoder, CodecError, SoundCodec};
 use crate::units::{Bitrate, SampleRate};
 use bytes::Bytes;
 use opusic_sys as sys;
+use std::time::Duration;
 
-/// Bytes: the most one packet of one frame may take with its redundancy; far below every MTU.
+/// Bytes: the most one packet may take with its redundancy, whatever its length; below every MTU.
 const LARGEST_PACKET: usize = 1275;
 
 /// 0..10. Measured with libopus 1.6.1: 0.2 ms per frame, one percent of a core.
@@ -15,43 +16,6 @@ const COMPLEXITY: i32 = 9;
 
 /// Bytes: a packet this short says only that the sender is silent, and need not be sent (opus.h, OPUS_SET_DTX).
 const SILENT_PACKET: usize = 2;
-
-/// What the sound is and how long it may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OpusMode {
-    /// Speech: mono, 20 ms, both kinds of protection.
-    #[default]
-    Voice,
-    /// 10 ms frames and 2.5 ms of look-ahead instead of 6.5: deep redundancy alone protects it.
-    LowDelay,
-    /// Stereo, 20 ms, tuned for music.
-    Music,
-}
-
-impl OpusMode {
-    /// Samples per channel of one frame.
-    pub const fn frame_samples(self) -> usize {
-        match self {
-            OpusMode::Voice | OpusMode::Music => 960,
-            OpusMode::LowDelay => 480,
-        }
-    }
-
-    pub const fn channels(self) -> u16 {
-        match self {
-            OpusMode::Voice | OpusMode::LowDelay => 1,
-            OpusMode::Music => 2,
-        }
-    }
-
-    const fn application(self) -> i32 {
-        match self {
-            OpusMode::Voice => sys::OPUS_APPLICATION_VOIP,
-            OpusMode::LowDelay => sys::OPUS_APPLICATION_RESTRICTED_LOWDELAY,
-            OpusMode::Music => sys::OPUS_APPLICATION_AUDIO,
-        }
-    }
-}
 
 /// Which redundancy lost packets are rebuilt from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,13 +27,20 @@ pub enum Protection {
     FecOnly,
     /// Deep redundancy alone.
     DredOnly,
+    /// For a far side that can use neither.
+    None,
 }
 
 /// Encodes speech and music for realtime.
 pub struct OpusEncoder {
     encoder: Encoder,
-    mode: OpusMode,
+    settings: OpusSettings,
+    /// Of one frame.
+    frame: Duration,
+    /// What the encoder was made for.
+    application: i32,
     protection: Protection,
+    /// As it was set; what the other side takes at most may be less.
     bitrate: Bitrate,
     /// Expected, as a fraction.
     loss: f32,
@@ -83,14 +54,17 @@ pub struct OpusEncoder {
 impl OpusEncoder {
     /// Makes a voice encoder that starts at a bitrate within [`BITRATE_RANGE`].
     pub fn new(bitrate: Bitrate) -> Result<Self, CodecError> {
-        Self::with_mode(OpusMode::Voice, bitrate)
+        Self::with_settings(OpusSettings::of(OpusMode::Voice), bitrate)
     }
 
-    pub fn with_mode(mode: OpusMode, bitrate: Bitrate) -> Result<Self, CodecError> {
-        let encoder = Encoder::new(usize::from(mode.channels()), mode.application()).map_err(failed)?;
+    pub fn with_settings(settings: OpusSettings, bitrate: Bitrate) -> Result<Self, CodecError> {
+        let frame = settings.mode.frame_time();
+        let application = settings.mode.application(frame);
         let mut this = Self {
-            encoder,
-            mode,
+            encoder: made(settings, application)?,
+            settings,
+            frame,
+            application,
             protection: Protection::Adaptive,
             bitrate,
             loss: 0.0,
@@ -98,20 +72,26 @@ impl OpusEncoder {
             silent: false,
             bytes: [0; LARGEST_PACKET],
         };
-        this.set(sys::OPUS_SET_COMPLEXITY_REQUEST, COMPLEXITY)?;
-        this.set(sys::OPUS_SET_VBR_REQUEST, 1)?;
-        let signal = match mode {
+        this.configure()?;
+        Ok(this)
+    }
+
+    /// Tells a new encoder everything.
+    fn configure(&mut self) -> Result<(), CodecError> {
+        self.set(sys::OPUS_SET_COMPLEXITY_REQUEST, COMPLEXITY)?;
+        self.set(sys::OPUS_SET_VBR_REQUEST, i32::from(!self.settings.cbr))?;
+        let signal = match self.settings.mode {
             OpusMode::Voice | OpusMode::LowDelay => sys::OPUS_SIGNAL_VOICE,
             OpusMode::Music => sys::OPUS_SIGNAL_MUSIC,
         };
-        this.set(sys::OPUS_SET_SIGNAL_REQUEST, signal)?;
-        this.set_dtx(false)?;
-        this.set_bitrate(bitrate)?;
-        Ok(this)
+        self.set(sys::OPUS_SET_SIGNAL_REQUEST, signal)?;
+        self.set_dtx(self.settings.dtx)?;
+        self.set_bitrate(self.bitrate)
     }
 
     /// Stops sending in pauses of speech: all but the first frame of a pause and a rare refresh come out empty.
     pub fn set_dtx(&mut self, on: bool) -> Result<(), CodecError> {
+        self.settings.dtx = on;
         self.set(sys::OPUS_SET_DTX_REQUEST, i32::from(on))
     }
 
@@ -123,7 +103,13 @@ impl OpusEncoder {
     /// Spends bits on protection by what is lost and what there is.
     fn protect(&mut self) -> Result<(), CodecError> {
         self.guards = self.loss >= if self.guards { LITTLE_LOSS } else { MUCH_LOSS };
-        let (fec, dred) = protection_for(self.protection, self.guards, self.loss, self.bitrate);
+        let protection = if self.settings.fec {
+            self.protection
+        } else {
+            // Who cannot use the old redundancy does not know the new one either.
+            Protection::None
+        };
+        let (fec, dred) = protection_for(protection, self.guards, self.loss, self.effective_bitrate());
         let percent = (self.loss * 100.0).round() as i32;
         let percent = if dred > 0 {
             percent.max(LEAST_PERCENT_FOR_DRED)
@@ -131,18 +117,23 @@ impl OpusEncoder {
             percent
         };
         // In-band FEC leaves out what lies above wide band, so that would come and go with the losses; measured at
-        // 20 % loss and 40 kbit/s, the bits it frees are worth 0.1 of PESQ.
-        if self.mode == OpusMode::Voice {
-            let bandwidth = if self.guards {
-                sys::OPUS_BANDWIDTH_WIDEBAND
-            } else {
-                sys::OPUS_BANDWIDTH_FULLBAND
-            };
-            self.set(sys::OPUS_SET_MAX_BANDWIDTH_REQUEST, bandwidth)?;
+        // 20 % loss and 40 kbit/s, the bits it frees are worth 0.1 of PESQ. And a packet longer than 20 ms is one frame,
+        // all of which the next can rebuild, only up to wide band.
+        let narrows = self.guards || self.frame > OpusMode::Voice.frame_time();
+        let mut bandwidth = self.settings.bandwidth();
+        if self.settings.mode == OpusMode::Voice && narrows {
+            bandwidth = bandwidth.min(sys::OPUS_BANDWIDTH_WIDEBAND);
         }
+        self.set(sys::OPUS_SET_MAX_BANDWIDTH_REQUEST, bandwidth)?;
         self.set(sys::OPUS_SET_PACKET_LOSS_PERC_REQUEST, percent)?;
         self.set(sys::OPUS_SET_INBAND_FEC_REQUEST, i32::from(fec))?;
         self.set(sys::OPUS_SET_DRED_DURATION_REQUEST, dred)
+    }
+
+    fn effective_bitrate(&self) -> Bitrate {
+        let most = self.settings.max_bitrate.unwrap_or(self.bitrate);
+        self.bitrate
+            .min(most.max(Bitrate::from_bps(*BITRATE_RANGE.start())))
     }
 
     fn set(&mut self, request: i32, value: i32) -> Result<(), CodecError> {
@@ -151,16 +142,20 @@ impl OpusEncoder {
 }
 
 impl AudioEncoder for OpusEncoder {
+    fn codec(&self) -> SoundCodec {
+        SoundCodec::Opus
+    }
+
     fn clock_rate(&self) -> SampleRate {
         SampleRate::HZ_48000
     }
 
     fn frame_samples(&self) -> usize {
-        self.mode.frame_samples()
+        SampleRate::HZ_48000.samples_in(self.frame)
     }
 
     fn channels(&self) -> u16 {
-        self.mode.channels()
+        self.settings.channels()
     }
 
     fn encode(&mut self, samples: &[f32]) -> Result<Bytes, CodecError> {
@@ -183,9 +178,9 @@ impl AudioEncoder for OpusEncoder {
             let what = format!("{} bit/s, it takes 6000 to 128000", bitrate.as_bps());
             return Err(CodecError::Settings { codec: CODEC, what });
         }
-        let bps = i32::try_from(bitrate.as_bps()).expect("the range ends far below i32");
-        self.set(sys::OPUS_SET_BITRATE_REQUEST, bps)?;
         self.bitrate = bitrate;
+        let bps = i32::try_from(self.effective_bitrate().as_bps()).expect("the range ends far below i32");
+        self.set(sys::OPUS_SET_BITRATE_REQUEST, bps)?;
         self.protect()
     }
 
@@ -197,11 +192,44 @@ impl AudioEncoder for OpusEncoder {
         self.loss = fraction;
         self.protect()
     }
+
+    fn set_frame_time(&mut self, time: Duration) -> Result<(), CodecError> {
+        if !FRAME_TIMES.contains(&time) {
+            let what = format!("frames of {time:?}, it takes {FRAME_TIMES:?}");
+            return Err(CodecError::Settings { codec: CODEC, what });
+        }
+        if time == self.frame {
+            return Ok(());
+        }
+        let application = self.settings.mode.application(time);
+        if application != self.application {
+            self.encoder = made(self.settings, application)?;
+            self.application = application;
+            self.frame = time;
+            return self.configure();
+        }
+        self.frame = time;
+        self.protect()
+    }
+}
+
+/// What libopus makes one packet of, but for those too short for a network.
+const FRAME_TIMES: [Duration; 5] = [
+    Duration::from_millis(10),
+    Duration::from_millis(20),
+    Duration::from_millis(40),
+    Duration::from_millis(60),
+    Duration::from_millis(120),
+];
+
+fn made(settings: OpusSettings, application: i32) -> Result<Encoder, CodecError> {
+    Encoder::new(usize::from(settings.channels()), application).map_err(failed)
 }
 
 /// Chooses in-band FEC, and deep redundancy by its length in units of 10 ms.
 fn protection_for(protection: Protection, much: bool, loss: f32, bitrate: Bitrate) -> (bool, i32) {
     match protection {
+        Protection::None => (false, 0),
         Protection::FecOnly => (true, 0),
         Protection::DredOnly => (false, if much { DRED_LENGTH } else { 0 }),
         Protection::Adaptive if much && bitrate >= ROOM_FOR_BOTH => (true, DRED_LENGTH),

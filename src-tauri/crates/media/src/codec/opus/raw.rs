@@ -72,21 +72,26 @@ impl Drop for Encoder {
     }
 }
 
-/// A decoder state, mono: libopus mixes stereo down.
+/// A decoder state: libopus makes of every packet what has its channels.
 pub(super) struct Decoder {
     state: NonNull<sys::OpusDecoder>,
+    channels: usize,
 }
 
 // SAFETY: as for the encoder.
 unsafe impl Send for Decoder {}
 
 impl Decoder {
-    pub(super) fn new() -> Result<Self, OpusError> {
+    pub(super) fn new(channels: usize) -> Result<Self, OpusError> {
         let mut error = 0;
         // SAFETY: `error` outlives the call.
-        let state = unsafe { sys::opus_decoder_create(RATE, 1, &raw mut error) };
+        let state = unsafe { sys::opus_decoder_create(RATE, channels as c_int, &raw mut error) };
         let state = NonNull::new(state).ok_or(OpusError(error))?;
-        Ok(Self { state })
+        Ok(Self { state, channels })
+    }
+
+    pub(super) fn channels(&self) -> usize {
+        self.channels
     }
 
     /// Sets what takes one integer, by its `OPUS_SET_…_REQUEST`.
@@ -102,14 +107,15 @@ impl Decoder {
         } else {
             payload.as_ptr()
         };
-        // SAFETY: libopus reads `payload.len()` bytes and writes at most `out.len()` samples of its one channel.
+        let frame = (out.len() / self.channels) as c_int;
+        // SAFETY: libopus reads `payload.len()` bytes and writes at most `frame` samples of each channel, all inside `out`.
         check(unsafe {
             sys::opus_decode_float(
                 self.state.as_ptr(),
                 data,
                 payload.len() as i32,
                 out.as_mut_ptr(),
-                out.len() as c_int,
+                frame,
                 c_int::from(fec),
             )
         })
@@ -122,14 +128,15 @@ impl Decoder {
         before: usize,
         out: &mut [f32],
     ) -> Result<usize, OpusError> {
-        // SAFETY: both states are alive; libopus writes at most `out.len()` samples of its one channel.
+        let frame = (out.len() / self.channels) as i32;
+        // SAFETY: both states are alive; libopus writes at most `frame` samples of each channel, all inside `out`.
         check(unsafe {
             sys::opus_decoder_dred_decode_float(
                 self.state.as_ptr(),
                 redundancy.state.as_ptr(),
                 before as i32,
                 out.as_mut_ptr(),
-                out.len() as i32,
+                frame,
             )
         })
     }
@@ -212,6 +219,24 @@ pub(super) fn samples_of(payload: &[u8]) -> Result<usize, OpusError> {
     }
     // SAFETY: libopus reads at most `payload.len()` bytes, of which there is at least one.
     check(unsafe { sys::opus_packet_get_nb_samples(payload.as_ptr(), payload.len() as i32, RATE) })
+}
+
+/// Samples per channel of each frame in a packet that is known to be one; in-band FEC describes one frame.
+pub(super) fn frame_samples_of(payload: &[u8]) -> Result<usize, OpusError> {
+    if payload.is_empty() {
+        return Err(OpusError(sys::OPUS_INVALID_PACKET));
+    }
+    // SAFETY: libopus reads the first byte, which there is.
+    check(unsafe { sys::opus_packet_get_samples_per_frame(payload.as_ptr(), RATE) })
+}
+
+/// Channels of a packet that is known to be one.
+pub(super) fn channels_of(payload: &[u8]) -> Result<usize, OpusError> {
+    if payload.is_empty() {
+        return Err(OpusError(sys::OPUS_INVALID_PACKET));
+    }
+    // SAFETY: libopus reads the first byte, which there is.
+    check(unsafe { sys::opus_packet_get_nb_channels(payload.as_ptr()) })
 }
 
 /// Whether a packet carries in-band FEC.

@@ -1,6 +1,7 @@
 //! G.711: the logarithmic laws of telephony, 8 kHz, one byte a sample.
 
 use super::Law;
+use crate::codec::SoundCodec;
 
 /// µ-law, PCMU.
 #[derive(Debug, Default, Clone, Copy)]
@@ -22,7 +23,7 @@ const MU_LAW_CLIP: i32 = 32_635;
 const A_LAW_INVERSION: u8 = 0x55;
 
 impl Law for MuLaw {
-    const NAME: &'static str = "pcmu";
+    const CODEC: SoundCodec = SoundCodec::Pcmu;
     const RATE: u32 = 8_000;
 
     fn encode(&mut self, samples: &[i16], out: &mut Vec<u8>) {
@@ -35,7 +36,7 @@ impl Law for MuLaw {
 }
 
 impl Law for ALaw {
-    const NAME: &'static str = "pcma";
+    const CODEC: SoundCodec = SoundCodec::Pcma;
     const RATE: u32 = 8_000;
 
     fn encode(&mut self, samples: &[i16], out: &mut Vec<u8>) {

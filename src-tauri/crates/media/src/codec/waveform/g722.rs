@@ -1,6 +1,7 @@
 //! G.722 at 64 kbit/s: two bands of ADPCM, 16 kHz.
 
 use super::Law;
+use crate::codec::SoundCodec;
 use audio_codec::g722::{G722Decoder, G722Encoder};
 use audio_codec::{Decoder, Encoder};
 
@@ -12,7 +13,7 @@ pub struct G722 {
 }
 
 impl Law for G722 {
-    const NAME: &'static str = "g722";
+    const CODEC: SoundCodec = SoundCodec::G722;
     const RATE: u32 = 16_000;
 
     fn encode(&mut self, samples: &[i16], out: &mut Vec<u8>) {

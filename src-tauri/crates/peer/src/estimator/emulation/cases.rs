@@ -395,3 +395,39 @@ fn paths_for_a_voice_alone_are_found() {
         );
     }
 }
+
+#[test]
+fn a_voice_alone_fits_in_25_kilobits_and_finds_back() {
+    // What RTCP, checks of the path and feedback the other way take of 25 kbit/s is not the voice's.
+    for (capacity, seed, untold) in [
+        (25e3, 1, 0),
+        (25e3, 2, 0),
+        (17e3, 3, 0),
+        (17e3, 4, 60),
+        (25e3, 5, 60),
+        (17e3, 6, 60),
+        (21e3, 7, 60),
+    ] {
+        let mut world = World::new(Link::new(capacity, 400)).with_flow(Path::of(20), seed);
+        world.flows[0].voice_alone = true;
+        // The queue is full before anything is known of it.
+        world.flows[0].untold = untold;
+        world.run(seconds(40.0));
+        let flow = &world.flows[0];
+        let measured = measure(flow, capacity, 10.0, 40.0, true);
+        print(&format!("a voice on {:.0} kbit/s", capacity / 1e3), &measured);
+        let came = flow.log.iter().filter(|(at, _, _)| *at > seconds(10.0)).count();
+        println!(
+            "{came} packets came in 30 s, queue in the first 10 s {:.0} ms",
+            queue_p95(flow, 0.0, 10.0)
+        );
+        assert!(
+            measured.utilisation >= 0.65 && measured.queue_p95 <= 250.0,
+            "{measured:?}"
+        );
+        world.link.rate = 1e6;
+        world.run(seconds(20.0));
+        let target = world.flows[0].control.target();
+        assert!(target >= 60e3, "{target}");
+    }
+}

@@ -15,8 +15,13 @@ const VOICE_RATE: f64 = 66_400.0;
 const PICTURES: u32 = 30;
 const PACKET: usize = 1240;
 const FEEDBACK_EVERY: Duration = Duration::from_millis(50);
+/// On a voice alone, as [`crate::feedback_interval`] has it.
+const SPARSE_FEEDBACK: Duration = Duration::from_millis(250);
+/// Bytes of a voice packet beside its payload.
+const VOICE_HEADER: usize = 66;
 
 pub(super) const MAX: f64 = 5e6;
+const MIN: f64 = 10e3;
 
 pub(super) struct Flow {
     pub(super) control: Control,
@@ -26,6 +31,10 @@ pub(super) struct Flow {
     /// Below what the estimate allows, if the picture needs less: bits per second.
     pub(super) wanted: f64,
     pub(super) sends: bool,
+    /// There is no picture, and the voice follows the estimate.
+    pub(super) voice_alone: bool,
+    /// So many of the first packets are not told of, as those that set the connection up.
+    pub(super) untold: u64,
     pictures: VecDeque<usize>,
     next_voice: Instant,
     next_picture: Instant,
@@ -45,12 +54,14 @@ pub(super) struct Flow {
 impl Flow {
     pub(super) fn new(begin: Instant, path: Path, seed: u64) -> Self {
         Self {
-            control: Control::new(1e6, 24e3, MAX),
+            control: Control::new(1e6, MIN, MAX),
             pacer: Pacer::default(),
             path,
             random: Random::new(seed),
             wanted: f64::MAX,
             sends: true,
+            voice_alone: false,
+            untold: 0,
             pictures: VecDeque::new(),
             next_voice: begin,
             next_picture: begin,
@@ -66,7 +77,7 @@ impl Flow {
     }
 
     pub(super) fn starting_at(mut self, start: f64) -> Self {
-        self.control = Control::new(start, 24e3, MAX);
+        self.control = Control::new(start, MIN, MAX);
         self
     }
 
@@ -77,12 +88,16 @@ impl Flow {
             (self.next_voice, self.next_picture) = (now, now);
             return;
         }
+        let target = self.control.target();
         if now >= self.next_voice {
-            self.next_voice += VOICE_EVERY;
-            let packet = self.packet(now, VOICE_BYTES);
+            let (every, bytes) = self.voice(target);
+            self.next_voice += every;
+            let packet = self.packet(now, bytes);
             offer(packet);
         }
-        let target = self.control.target();
+        if self.voice_alone {
+            return;
+        }
         if now >= self.next_picture {
             self.next_picture += Duration::from_secs(1) / PICTURES;
             if self.pictures.is_empty() && !self.pacer.wants_padding() {
@@ -111,6 +126,25 @@ impl Flow {
         }
     }
 
+    /// Time between two packets of voice, and the bytes of one. Alone it is what the client's ladder makes of the estimate,
+    /// without its patience; sizes wander as those of speech do.
+    fn voice(&mut self, target: f64) -> (Duration, usize) {
+        if !self.voice_alone {
+            return (VOICE_EVERY, VOICE_BYTES);
+        }
+        let every = match target {
+            ..20e3 => VOICE_EVERY * 6,
+            ..30e3 => VOICE_EVERY * 3,
+            ..44e3 => VOICE_EVERY * 2,
+            _ => VOICE_EVERY,
+        };
+        let headers = VOICE_HEADER as f64 * 8.0 / every.as_secs_f64();
+        let rate = (target - headers).clamp(6e3, 40e3);
+        let wander = 0.7 + 0.6 * self.random.even();
+        let payload = rate / 8.0 * every.as_secs_f64() * wander;
+        (every, VOICE_HEADER + payload as usize)
+    }
+
     /// A picture of about the right size; sizes wander by a third, as those of an encoder do.
     fn encode(&mut self, target: f64) {
         if Pacer::is_behind(self.pictures.iter().sum(), target) {
@@ -128,7 +162,9 @@ impl Flow {
 
     fn packet(&mut self, now: Instant, bytes: usize) -> Packet {
         self.number += 1;
-        self.sent.insert(self.number, (now, bytes));
+        if self.number > self.untold {
+            self.sent.insert(self.number, (now, bytes));
+        }
         Packet {
             number: self.number,
             bytes,
@@ -136,7 +172,7 @@ impl Flow {
     }
 
     pub(super) fn handle_passed(&mut self, passed: &Passed) {
-        if passed.lost {
+        if passed.lost || passed.packet.number <= self.untold {
             return;
         }
         let late = self.path.jitter.mul_f64(self.random.even());
@@ -150,7 +186,11 @@ impl Flow {
         if now < self.next_feedback {
             return;
         }
-        self.next_feedback += FEEDBACK_EVERY;
+        self.next_feedback += if self.voice_alone {
+            SPARSE_FEEDBACK
+        } else {
+            FEEDBACK_EVERY
+        };
         let (come, coming): (Vec<_>, Vec<_>) = self.arrived.drain(..).partition(|(_, at)| *at <= now);
         self.arrived = coming;
         if !come.is_empty() && self.random.even() >= self.path.feedback_loss {
