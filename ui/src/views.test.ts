@@ -182,6 +182,12 @@ describe("a stream of a media server", () => {
     expect(backend.asked).toEqual(["hang_up"]);
   });
 
+  it("whose server answers no more is said to have stopped, and not to be looked for", async () => {
+    const view = viewOf("stream_silent");
+    await renderApp({ ...view, call: view.call === null ? null : { ...view.call, state: "reconnecting" } });
+    expect(document.querySelector<HTMLElement>("[data-notice]")?.dataset["notice"]).toBe("stream_silent");
+  });
+
   it("that is pushed shows the own picture and can be muted", async () => {
     await renderApp(viewOf("stream_push"));
     expect([...document.querySelectorAll("canvas")].map((canvas) => canvas.dataset["view"])).toEqual(["local"]);

@@ -132,11 +132,6 @@ async fn call_echo(
             .expect("Echo takes digits")
             .expect("the client runs"),
     );
-    let digits = "5#".parse().expect("these are keys");
-    client
-        .command(Command::SendDigits(digits))
-        .await
-        .expect("accepted");
     let own_tone = |devices: &SyntheticDevices| {
         let heard = devices.audio_probe().and_then(|probe| probe.interval().frequency);
         heard.is_some_and(|hz| hz.abs_diff(TONE_HZ) < 5)
