@@ -245,7 +245,7 @@ fn a_network_that_loses_a_twentieth_is_made_up_for_both_ways() -> Result<()> {
         println!("  {}", lossy::ahoy_figures(&ahoy));
         assert_codecs(plan, &page, &ahoy);
         lossy::assert_repaired(&page, &ahoy);
-        lossy::assert_no_long_freeze(&page, &ended);
+        lossy::assert_no_long_freeze(&page, &ended, &link);
         lossy::assert_estimates(&estimates, &ahoy, BAD.rate);
     }
     Ok(())
