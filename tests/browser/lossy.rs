@@ -1,9 +1,11 @@
 //! What is expected of a call over a bad network, and its figures.
 
+use crate::call::FRAME_RATE;
 use crate::link::Link;
 use ahoy_tests::{Event, Party, number, probes};
 use serde_json::Value;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Of the estimate, half a second apart; the first half is for finding it.
 pub const SAMPLES: usize = 36;
@@ -19,6 +21,23 @@ const TURNS: f64 = 4.0;
 const REACHED: f64 = 0.8;
 /// Part of it that either estimate keeps, also where other programs take the processor.
 const KEPT: f64 = 0.4;
+
+/// A machine that lets the page make fewer pictures a second than this, or datagrams wait for longer, says nothing of a call:
+/// an estimator takes every wait for a queue.
+const LEAST_RATE: f64 = 0.9 * FRAME_RATE;
+const LATEST: Duration = Duration::from_millis(100);
+
+/// Why the call cannot be judged.
+pub fn too_busy(page: &Value, link: &Link) -> Option<String> {
+    let rate = number(page, "cameraRate");
+    let busy = rate < LEAST_RATE || link.latest() > LATEST;
+    busy.then(|| {
+        let late = link.latest().as_millis();
+        format!(
+            "the machine is too busy: {rate:.1} pictures/s were made, and datagrams waited up to {late} ms"
+        )
+    })
+}
 
 fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len() as f64
