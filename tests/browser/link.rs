@@ -122,6 +122,8 @@ impl End {
 pub struct Link {
     ends: [Arc<End>; 2],
     counts: [Arc<Count>; 2],
+    /// Most microseconds by which a datagram was handed on after its time.
+    late: Arc<AtomicU64>,
     over: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -131,7 +133,7 @@ impl Link {
     pub fn start(conditions: Conditions, seed: u64) -> std::io::Result<Self> {
         let ends = [End::open()?, End::open()?];
         let counts = [Arc::<Count>::default(), Arc::default()];
-        let over = Arc::new(AtomicBool::new(false));
+        let (late, over) = (Arc::<AtomicU64>::default(), Arc::new(AtomicBool::new(false)));
         let mut threads = Vec::new();
         for (from, to) in [(0, 1), (1, 0)] {
             let way = Way::new(conditions, seed * 2 + from as u64);
@@ -144,12 +146,13 @@ impl Link {
             threads.push(std::thread::spawn(move || {
                 receive(&end, way, &count, &due, &stop)
             }));
-            let end = Arc::clone(&ends[to]);
-            threads.push(std::thread::spawn(move || deliver(&dues, &end)));
+            let (end, late) = (Arc::clone(&ends[to]), Arc::clone(&late));
+            threads.push(std::thread::spawn(move || deliver(&dues, &end, &late)));
         }
         Ok(Self {
             ends,
             counts,
+            late,
             over,
             threads,
         })
@@ -168,6 +171,11 @@ impl Link {
     /// Datagrams of the first and of the second.
     pub fn counts(&self) -> &[Arc<Count>; 2] {
         &self.counts
+    }
+
+    /// How late a datagram has been at most: how long this machine lets a program wait that has something to do.
+    pub fn latest(&self) -> Duration {
+        Duration::from_micros(self.late.load(Ordering::Relaxed))
     }
 }
 
@@ -209,9 +217,10 @@ fn receive(end: &End, mut way: Way, count: &Count, due: &Sender<Due>, over: &Ato
 }
 
 /// Datagrams come in the order in which they are due, as the delay is the same for all.
-fn deliver(dues: &Receiver<Due>, to: &End) {
+fn deliver(dues: &Receiver<Due>, to: &End, late: &AtomicU64) {
     for (at, datagram) in dues {
         std::thread::sleep(at.saturating_duration_since(Instant::now()));
+        late.fetch_max(at.elapsed().as_micros() as u64, Ordering::Relaxed);
         if let Some(owner) = to.owner() {
             // A program that has ended takes nothing any more.
             to.socket.send_to(&datagram, owner).ok();

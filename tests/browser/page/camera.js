@@ -7,6 +7,7 @@ class Camera {
     canvas.height = height;
     this.context = canvas.getContext("2d");
     this.number = 0;
+    this.began = performance.now();
     this.noise = noise ? Camera.noise(width, height) : null;
     this.draw();
     // Nothing is captured but what is asked for: each picture once.
@@ -42,6 +43,11 @@ class Camera {
     const [across, down] = [Math.random() * width, Math.random() * height * 0.6].map(Math.floor);
     const below = Math.ceil(height / 8);
     this.context.drawImage(this.noise, across, down, width, below, 0, height - below, width, below);
+  }
+
+  /** Pictures made per second since the beginning: fewer than asked for where the machine is too busy. */
+  rate() {
+    return (this.number * 1000) / (performance.now() - this.began);
   }
 
   stop() {

@@ -329,7 +329,7 @@ class Phone {
 
   /** What is seen and heard of the other side, and the browser's statistics with the codecs by name. */
   async measure() {
-    const { connection, screen, ear, connectedMs } = this.call;
+    const { connection, camera, screen, ear, connectedMs } = this.call;
     const reports = [...(await connection.getStats()).values()];
     const byId = new Map(reports.map((report) => [report.id, report]));
     const stream = (type, kind) => {
@@ -342,6 +342,7 @@ class Phone {
     const transport = reports.find((report) => report.type === "transport");
     return {
       connectedMs,
+      cameraRate: camera?.rate() ?? null,
       screen: screen.report(),
       ear: ear?.hear() ?? null,
       audioIn: stream("inbound-rtp", "audio"),
