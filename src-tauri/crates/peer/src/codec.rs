@@ -53,11 +53,15 @@ pub(crate) fn event_parameters(clock_rate: u32) -> RTCRtpCodecParameters {
     }
 }
 
-/// The clocks of these codecs, each once.
+/// The clocks of these codecs, each once, in their order: of several kinds of digits the library answers the first alone.
 pub(crate) fn clock_rates(codecs: &[AudioCodec]) -> Vec<u32> {
-    let mut rates: Vec<u32> = codecs.iter().map(|codec| audio_clock_rate(*codec)).collect();
-    rates.sort_unstable();
-    rates.dedup();
+    let mut rates = Vec::new();
+    for codec in codecs {
+        let rate = audio_clock_rate(*codec);
+        if !rates.contains(&rate) {
+            rates.push(rate);
+        }
+    }
     rates
 }
 
