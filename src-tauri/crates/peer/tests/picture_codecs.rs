@@ -3,7 +3,7 @@
 mod support;
 
 use ahoy_media::packet::EncodedFrame;
-use ahoy_peer::{FrameSender, PeerConfig, VideoCodec};
+use ahoy_peer::{Codec, FrameSender, PeerConfig, VideoCodec};
 use bytes::Bytes;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
