@@ -4,7 +4,7 @@
 //! library makes of them may fail, and even panic, without harm to the caller.
 
 use crate::channel;
-use crate::codec::{audio_clock_rate, codec_of};
+use crate::codec::{audio_clock_rate, codec_of, is_events};
 use crate::config::{AudioCodec, OfferMedia, PeerConfig, VideoCodec};
 #[cfg(test)]
 use crate::engine::Workarounds;
@@ -190,9 +190,11 @@ impl Negotiation {
         send_video: bool,
     ) -> Result<String, PeerError> {
         let offered = read_sections(offer_sdp)?;
-        let offered_pictures: Vec<VideoCodec> = sdp::video_codecs(offer_sdp)
-            .into_iter()
-            .map(|(_, codec)| codec)
+        let sounds = sdp::audio_codecs(offer_sdp).into_iter();
+        let pictures = sdp::video_codecs(offer_sdp).into_iter();
+        let offered_codecs: Vec<Codec> = sounds
+            .map(|(_, codec)| Codec::Audio(codec))
+            .chain(pictures.map(|(_, codec)| Codec::Video(codec)))
             .collect();
         self.proposal = None;
         let description = RTCSessionDescription::offer(sdp::with_living_sections(offer_sdp))
@@ -200,7 +202,7 @@ impl Negotiation {
         apply_remote(connection, description).await?;
         for (kind, sends) in [(MediaKind::Audio, true), (MediaKind::Video, send_video)] {
             if let Some(section) = sdp::live(&offered, kind) {
-                self.add_track(connection, kind, Some(&offered_pictures)).await?;
+                self.add_track(connection, kind, Some(&offered_codecs)).await?;
                 let sends = sends && section.direction.receives();
                 self.direct(kind, Direction::of(sends, section.direction.sends()))
                     .await
@@ -395,28 +397,34 @@ impl Negotiation {
             })
     }
 
-    /// Gives the library the track of a kind. Once an offer is applied it takes no picture codec that is not offered.
+    /// Gives the library the track of a kind. Once an offer is applied it takes no codec that is not offered.
     async fn add_track(
         &mut self,
         connection: &dyn PeerConnection,
         kind: MediaKind,
-        offered_pictures: Option<&[VideoCodec]>,
+        offered: Option<&[Codec]>,
     ) -> Result<(), PeerError> {
         let Some(local) = self.media.iter_mut().find(|local| local.kind == kind) else {
             return Ok(());
         };
         if local.sender.is_none() {
             let mut codecs = local.codecs.clone();
-            if let Some(offered) = offered_pictures.filter(|_| kind == MediaKind::Video) {
-                codecs.retain(|codec| {
-                    let picture = codec_of(&codec.mime_type);
-                    offered
-                        .iter()
-                        .any(|offered| picture == Some(Codec::Video(*offered)))
-                });
-                if codecs.is_empty() {
+            if let Some(offered) = offered {
+                let is_offered = |codec: &RTCRtpCodec| {
+                    codec_of(&codec.mime_type).is_some_and(|codec| offered.contains(&codec))
+                };
+                let clocks: Vec<u32> = codecs
+                    .iter()
+                    .filter(|codec| is_offered(codec))
+                    .map(|codec| codec.clock_rate)
+                    .collect();
+                if clocks.is_empty() {
                     return Ok(());
                 }
+                // Digits go by the clock of the sounds.
+                codecs.retain(|codec| {
+                    is_offered(codec) || (is_events(&codec.mime_type) && clocks.contains(&codec.clock_rate))
+                });
             }
             let new_track = || Arc::new(TrackLocalStaticRTP::new(self.streams.track(kind, codecs)));
             let track = Arc::clone(local.track.get_or_init(new_track));
