@@ -437,10 +437,14 @@ impl Negotiation {
             let mut codecs = local.codecs.clone();
             if let Some(offered) = offered {
                 codecs.retain(|codec| offered.has(codec));
+                let sounds = codecs.iter().filter(|codec| !is_events(&codec.mime_type));
+                let clocks: Vec<u32> = sounds.map(|codec| codec.clock_rate).collect();
                 // Digits alone are no voice.
-                if codecs.iter().all(|codec| is_events(&codec.mime_type)) {
+                if clocks.is_empty() {
                     return Ok(());
                 }
+                // Digits go by the clock of the sounds.
+                codecs.retain(|codec| !is_events(&codec.mime_type) || clocks.contains(&codec.clock_rate));
             }
             let new_track = || Arc::new(TrackLocalStaticRTP::new(self.streams.track(kind, codecs)));
             let track = Arc::clone(local.track.get_or_init(new_track));

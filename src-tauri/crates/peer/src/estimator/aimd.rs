@@ -184,7 +184,7 @@ impl Aimd {
             .filter(|at| signal.rtt > FLOODED_RTT && over_soon(at));
         let empty = signal.queue <= EMPTY_QUEUE && self.flooded_at.is_none();
         let grows = match signal.usage {
-            Usage::Steep => true,
+            Usage::Steep => self.target > NARROW || signal.queue > SHORT_QUEUE,
             Usage::Over => signal.queue > SHORT_QUEUE,
             Usage::Normal | Usage::Under => false,
         };

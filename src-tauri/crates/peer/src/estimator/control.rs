@@ -22,6 +22,8 @@ const OVERRUN: f64 = 1.5;
 const CLOCK_JUMP: Duration = Duration::from_secs(10);
 /// A burst needs a queue below this.
 const CALM_QUEUE: Duration = Duration::from_millis(15);
+/// Half of a packet. Chosen with the emulated links.
+const GRAIN_BITS: f64 = 600.0;
 /// A queue that was full before the first packet of the call is not seen by its growth. But so much loss and a long round trip
 /// at once are a full queue, where no more than a voice is sent. Chosen with the emulated links.
 const FLOODED_LOSS: f64 = 0.10;
@@ -93,7 +95,7 @@ impl Control {
                 self.queue.handle_arrival(sample.departure, arrival);
             }
         }
-        let queue = self.queue.delay();
+        let queue = self.queue.delay().saturating_sub(self.grain());
         let sent = self.rate.sent(SENT_WINDOW);
         let signal = Signal {
             usage: self.trend.usage(),
@@ -148,6 +150,16 @@ impl Control {
                 self.rate = AckRate::default();
             }
         }
+    }
+
+    /// What is a queue on no wide path: on a narrow one each packet of our own and of what goes beside it (checks, reports,
+    /// signaling) takes its time.
+    fn grain(&self) -> Duration {
+        let target = self.aimd.target();
+        if target > NARROW {
+            return Duration::ZERO;
+        }
+        Duration::from_secs_f64(GRAIN_BITS / target.max(1.0))
     }
 
     fn acked(&self, queue: Duration) -> Option<f64> {
