@@ -82,11 +82,11 @@ fn pauses_are_hardly_sent_with_dtx_and_a_key_is_pressed_in_them() {
         assert!(after - before < 20.0, "{before} {after}");
         assert!(after > before, "{before} {after}");
     }
+    let told = listener.wait_for("statistics", stats);
+    assert_eq!(number(&told["audio_in"], "concealedSamples"), 0.0, "{told}");
     dialler.write_line("dtmf 7");
     let digit = listener.wait_for("a digit", |event| name(event) == "dtmf");
     assert_eq!(digit["digit"], "7");
-    let told = listener.wait_for("statistics", stats);
-    assert_eq!(number(&told["audio_in"], "concealedSamples"), 0.0, "{told}");
     dialler.write_line("hangup");
     dialler.wait_for_end(LIMIT);
     listener.wait_for_end(LIMIT);
