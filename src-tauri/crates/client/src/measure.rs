@@ -115,7 +115,7 @@ fn fill_audio(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats) {
         total_samples_received: buffer.total_samples_received,
         audio_level: sound.audio_level,
         bitrate: stats.audio_in.bitrate,
-        codec: sound.codec.map(SoundCodec::mime_type),
+        codec: sound.codec.map(SoundCodec::name),
         payload_type: peer.audio_in.payload_type,
         channels: sound.channels,
         ptime: milliseconds(sound.frame_time),
@@ -127,7 +127,7 @@ fn fill_audio(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats) {
         target_bitrate: media.audio_out.target_bitrate.as_bps(),
         audio_level: media.audio_out.audio_level,
         expected_loss: f64::from(media.audio_out.expected_loss),
-        codec: peer.audio_out.codec.map(|(codec, _)| codec.mime_type()),
+        codec: peer.audio_out.codec.map(|(codec, _)| codec.name()),
         payload_type: peer.audio_out.codec.map(|(_, payload_type)| payload_type),
         channels: media.audio_out.channels,
         ptime: milliseconds(media.audio_out.frame_time),
@@ -153,7 +153,7 @@ fn fill_video(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats, plan:
         retransmitted_packets_received: peer.video_in.retransmitted_packets,
         jitter_buffer_delay: received.jitter_buffer_delay.as_secs_f64(),
         bitrate: received.bitrate.as_bps(),
-        codec: received.codec.map(PictureCodec::mime_type),
+        codec: received.codec.map(PictureCodec::name),
         payload_type: peer.video_in.payload_type,
     });
     stats.video_out = Some(VideoOut {
@@ -170,7 +170,7 @@ fn fill_video(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats, plan:
         pli_count: peer.video_out.pli_count,
         retransmitted_packets_sent: peer.video_out.retransmitted_packets,
         encoder: sent.encoder_implementation,
-        codec: peer.video_out.codec.map(|(codec, _)| codec.mime_type()),
+        codec: peer.video_out.codec.map(|(codec, _)| codec.name()),
         payload_type: peer.video_out.codec.map(|(_, payload_type)| payload_type),
     });
 }

@@ -44,7 +44,7 @@ pub struct AudioIn {
     pub audio_level: f32,
     /// Bits per second over the last interval.
     pub bitrate: u64,
-    /// MIME type and payload type of the packet that came last.
+    /// Name (RFC 4855) and payload type of the packet that came last.
     pub codec: Option<&'static str>,
     pub payload_type: Option<u8>,
     /// Channels of what was encoded in it.
@@ -64,7 +64,7 @@ pub struct AudioOut {
     pub audio_level: f32,
     /// Fraction 0..1 that the encoder protects against.
     pub expected_loss: f64,
-    /// MIME type, and payload type as the other side numbers them; `None` = nothing is sent.
+    /// Name (RFC 4855), and payload type as the other side numbers them; `None` = nothing is sent.
     pub codec: Option<&'static str>,
     pub payload_type: Option<u8>,
     /// Channels of what is encoded.
@@ -93,7 +93,7 @@ pub struct VideoIn {
     /// Seconds, all frames together.
     pub jitter_buffer_delay: f64,
     pub bitrate: u64,
-    /// MIME type and payload type of the packet that came last.
+    /// Name (RFC 4855) and payload type of the packet that came last.
     pub codec: Option<&'static str>,
     pub payload_type: Option<u8>,
 }
@@ -116,7 +116,7 @@ pub struct VideoOut {
     pub pli_count: u64,
     pub retransmitted_packets_sent: u64,
     pub encoder: Option<&'static str>,
-    /// MIME type, and payload type as the other side numbers them; `None` = nothing is sent.
+    /// Name (RFC 4855), and payload type as the other side numbers them; `None` = nothing is sent.
     pub codec: Option<&'static str>,
     pub payload_type: Option<u8>,
 }

@@ -71,11 +71,11 @@ pub struct SoundOut {
 }
 
 impl Codec {
-    /// Its MIME type, as W3C `RTCCodecStats.mimeType`.
-    pub fn mime_type(self) -> &'static str {
+    /// Its name (RFC 4855).
+    pub fn name(self) -> &'static str {
         match self {
-            Codec::Audio(codec) => codec.mime_type(),
-            Codec::Video(codec) => codec.mime_type(),
+            Codec::Audio(codec) => codec.name(),
+            Codec::Video(codec) => codec.name(),
         }
     }
 }

@@ -37,15 +37,6 @@ impl PictureCodec {
         }
     }
 
-    /// Its MIME type, as W3C `RTCCodecStats.mimeType`.
-    pub const fn mime_type(self) -> &'static str {
-        match self {
-            PictureCodec::Vp8 => "video/VP8",
-            PictureCodec::Vp9 => "video/VP9",
-            PictureCodec::H264 => "video/H264",
-        }
-    }
-
     /// Makes an encoder in software. One in hardware (VA-API, VideoToolbox, Media Foundation) would be tried here first,
     /// behind the same trait; none is written.
     pub fn encoder(

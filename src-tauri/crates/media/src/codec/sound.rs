@@ -39,16 +39,6 @@ impl SoundCodec {
         }
     }
 
-    /// Its MIME type, as W3C `RTCCodecStats.mimeType`.
-    pub const fn mime_type(self) -> &'static str {
-        match self {
-            SoundCodec::Opus => "audio/opus",
-            SoundCodec::Pcmu => "audio/PCMU",
-            SoundCodec::Pcma => "audio/PCMA",
-            SoundCodec::G722 => "audio/G722",
-        }
-    }
-
     /// `opus`: how, where it is Opus.
     pub fn encoder(self, bitrate: Bitrate, opus: OpusSettings) -> Result<Box<dyn AudioEncoder>, CodecError> {
         Ok(match self {
@@ -102,7 +92,6 @@ mod tests {
     fn every_codec_decodes_what_it_encodes_and_is_found_by_its_name() {
         for codec in SoundCodec::ALL {
             assert_eq!(codec.name().to_lowercase().parse(), Ok(codec));
-            assert_eq!(codec.mime_type(), format!("audio/{}", codec.name()));
             let opus = OpusSettings::of(OpusMode::Voice);
             let mut encoder = codec.encoder(Bitrate::from_kbps(32), opus).expect("an encoder");
             let mut decoder = codec.decoder(1).expect("a decoder");
