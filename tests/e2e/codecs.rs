@@ -1,31 +1,9 @@
 //! A call in each codec, chosen by either side.
 
-use ahoy_tests::{Party, TestServer, number, serial};
+use ahoy_tests::{Party, TestServer, number, serial, talk};
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(30);
-const MEDIA: [&str; 4] = ["--mic", "tone:440", "--speaker", "probe"];
-
-/// Lets the two talk until each has heard two seconds of the other; returns the last statistics of both.
-fn talk(caller: &[&str], callee: &[&str]) -> [serde_json::Value; 2] {
-    let _turn = serial();
-    let server = TestServer::start();
-    let mut listener = Party::listen(&server, 2, &[&MEDIA[..], callee].concat());
-    let mut dialler = Party::call(&server, 1, 2, &[&MEDIA[..], caller].concat());
-    let sides = [&mut dialler, &mut listener];
-    let stats = sides.map(|party| {
-        party.wait_for("a clear tone", |event| {
-            event["event"] == "probe"
-                && event["kind"] == "audio"
-                && event["tone_db"].as_f64().is_some_and(|tone| tone > 25.0)
-        });
-        party.wait_for("statistics", |event| event["event"] == "stats")
-    });
-    dialler.write_line("hangup");
-    dialler.wait_for_end(LIMIT);
-    listener.wait_for_end(LIMIT);
-    stats
-}
 
 fn assert_codec(stats: &[serde_json::Value], codec: &str) {
     let payload_type = match codec {

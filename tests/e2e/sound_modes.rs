@@ -1,31 +1,9 @@
 //! Calls in each mode of the sound, as what is received shows.
 
-use ahoy_tests::{Event, Party, TestServer, name, number, serial};
+use ahoy_tests::{Event, Party, TestServer, name, number, serial, talk};
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// Lets the two talk until each has heard the other's tone; returns the statistics of both after that.
-fn talk(caller: &[&str], callee: &[&str]) -> [Event; 2] {
-    const MEDIA: [&str; 4] = ["--mic", "tone:440", "--speaker", "probe"];
-    let _turn = serial();
-    let server = TestServer::start();
-    let mut listener = Party::listen(&server, 2, &[&MEDIA[..], callee].concat());
-    let mut dialler = Party::call(&server, 1, 2, &[&MEDIA[..], caller].concat());
-    let sides = [&mut dialler, &mut listener];
-    let stats = sides.map(|party| {
-        party.wait_for("a clear tone", |event| {
-            event["event"] == "probe"
-                && event["kind"] == "audio"
-                && event["tone_db"].as_f64().is_some_and(|tone| tone > 25.0)
-        });
-        party.wait_for("statistics", |event| name(event) == "stats")
-    });
-    dialler.write_line("hangup");
-    dialler.wait_for_end(LIMIT);
-    listener.wait_for_end(LIMIT);
-    stats
-}
 
 /// Milliseconds of a packet and channels.
 fn shape(side: &Event, direction: &str) -> (f64, f64) {

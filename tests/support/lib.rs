@@ -5,6 +5,7 @@ mod party;
 mod process;
 mod programs;
 mod server;
+mod talk;
 pub mod webdriver;
 
 pub use folder::TempFolder;
@@ -12,6 +13,7 @@ pub use party::Party;
 pub use process::Usage;
 pub use programs::{cli, serial};
 pub use server::TestServer;
+pub use talk::talk;
 
 use serde_json::Value;
 
