@@ -107,10 +107,11 @@ fn each_codec_carries_picture_and_sound_both_ways_and_either_side_hangs_up() -> 
         let screen = &page["screen"];
         assert_eq!(number(screen, "backwards"), 0.0, "{screen}");
         assert!(number(screen, "unreadable") <= 15.0, "{screen}");
-        // The numbers are those of the camera: they grow with the pictures that come, but for the few that are not read.
+        // The numbers are those of the camera, which has made hardly more pictures than have come; the last ones may be
+        // among those that were not read.
         let frames = number(screen, "frames");
         assert!(
-            number(screen, "number") >= frames / 2.0,
+            number(screen, "number") >= frames - 1.0 - number(screen, "unreadable"),
             "the picture does not move: {screen}"
         );
         let ended = call.hang_up(hangs_up);
