@@ -74,6 +74,8 @@ pub(crate) struct Conditions<'a> {
     pub(crate) loss: f64,
     /// What the sound may be.
     pub(crate) sound: SoundRange,
+    /// What repairs of the sound take, as a part of what the sound itself takes.
+    pub(crate) sound_repairs: f64,
 }
 
 #[derive(Debug, Default)]
@@ -176,20 +178,24 @@ impl Ladder {
 /// Bits per second for the encoder of the picture.
 fn picture_share(conditions: &Conditions<'_>, total: Bitrate, frame: Duration) -> u64 {
     let voice = beside_picture(conditions, total);
-    let rest = total
-        .as_bps()
-        .saturating_sub(voice.as_bps() + headers(frame).as_bps());
+    let repaired = 1.0 + conditions.sound_repairs.clamp(0.0, 1.0);
+    let sound = ((voice.as_bps() + headers(frame).as_bps()) as f64 * repaired) as u64;
+    let rest = total.as_bps().saturating_sub(sound);
     (rest as f64 * (1.0 - HEADROOM - conditions.loss.clamp(0.0, MOST_REPAIRS))) as u64
 }
 
 /// What the voice takes while there is a picture.
 fn beside_picture(conditions: &Conditions<'_>, total: Bitrate) -> Bitrate {
-    let SoundRange { least, most, .. } = conditions.sound;
+    let SoundRange { least, most, .. } = sound(conditions);
     if total < NARROW {
         LEAN_VOICE.clamp(least, most)
     } else {
         most
     }
+}
+
+fn sound(conditions: &Conditions<'_>) -> SoundRange {
+    conditions.sound.beside_repairs(conditions.sound_repairs)
 }
 
 /// The highest rung that neither side's wish forbids: the last one that is not larger than it.
@@ -248,7 +254,10 @@ fn plan(
     };
     let for_voice = total.as_bps().saturating_sub(headers(frame).as_bps());
     let voice = match frame_rate {
-        0 => Bitrate::from_bps(for_voice).clamp(conditions.sound.least, conditions.sound.most),
+        0 => {
+            let SoundRange { least, most, .. } = sound(conditions);
+            Bitrate::from_bps(for_voice).clamp(least, most)
+        }
         _ => beside_picture(conditions, total),
     };
     Plan {

@@ -46,6 +46,7 @@ mod ringer;
 mod settings;
 mod signaling;
 mod snapshot;
+mod sound_repairs;
 mod sounds;
 mod stats;
 mod streams;

@@ -10,13 +10,14 @@ use crate::recovery::Recovery;
 use crate::ringer::Ringer;
 use crate::settings::Limits;
 use crate::snapshot::Receipt;
+use crate::sound_repairs::SoundRepairs;
 use crate::stats::CallStats;
 use crate::verdict::{Judge, Verdict};
 use ahoy_call::{CallId, Constraints, Direction, MediaState, Toggle};
 use ahoy_media::codec::opus::OpusWish;
 use ahoy_media::units::{Bitrate, Resolution};
 use ahoy_media::video::send::stats::QualityLimitationReason;
-use ahoy_peer::{Peer, PeerStats};
+use ahoy_peer::{OutboundStats, Peer, PeerStats};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
@@ -95,6 +96,7 @@ pub(crate) struct Live {
     ladder: Ladder,
     /// Fraction 0..1 of what is sent that is lost, smoothed.
     loss_out: f64,
+    sound_repairs: SoundRepairs,
     step: Option<PictureStep>,
     /// The size that the processor allows, where it allows less than the step.
     encodable: Option<Resolution>,
@@ -149,6 +151,7 @@ impl Live {
             sound: SoundRange::USUAL,
             ladder: Ladder::default(),
             loss_out: 0.0,
+            sound_repairs: SoundRepairs::default(),
             step: None,
             encodable: None,
             told_step: None,
@@ -246,6 +249,7 @@ impl Live {
             theirs: &self.theirs,
             loss: self.loss_out,
             sound: self.sound,
+            sound_repairs: self.sound_repairs.fraction(),
         };
         let plan = self.ladder.handle_conditions(now, &conditions);
         self.step = Some(plan.step);
@@ -256,7 +260,13 @@ impl Live {
     }
 
     /// Takes in what the ladder goes by beside the estimate.
-    pub(crate) fn note_conditions(&mut self, loss: Option<f64>, media: Option<&MediaStats>) {
+    pub(crate) fn note_conditions(
+        &mut self,
+        loss: Option<f64>,
+        sound: &OutboundStats,
+        media: Option<&MediaStats>,
+    ) {
+        self.sound_repairs.handle_counters(sound);
         self.loss_out += LOSS_FOLLOWS * (loss.unwrap_or(0.0) - self.loss_out);
         let sent = media.and_then(|media| media.video.as_ref()).map(|(_, sent)| sent);
         self.encodable = sent

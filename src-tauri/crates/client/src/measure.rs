@@ -113,6 +113,8 @@ fn fill_audio(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats) {
         fec_packets_received: buffer.fec_packets_received,
         dred_frames: buffer.dred_frames,
         total_samples_received: buffer.total_samples_received,
+        nack_count: peer.audio_in.nack_count,
+        retransmitted_packets_received: peer.audio_in.retransmitted_packets,
         audio_level: sound.audio_level,
         bitrate: stats.audio_in.bitrate,
         codec: sound.codec.map(SoundCodec::name),
@@ -123,6 +125,9 @@ fn fill_audio(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats) {
     stats.audio_out = AudioOut {
         packets_sent: peer.audio_out.packets,
         bytes_sent: peer.audio_out.bytes,
+        nack_count: peer.audio_out.nack_count,
+        retransmitted_packets_sent: peer.audio_out.retransmitted_packets,
+        retransmitted_bytes_sent: peer.audio_out.retransmitted_bytes,
         bitrate: stats.audio_out.bitrate,
         target_bitrate: media.audio_out.target_bitrate.as_bps(),
         audio_level: media.audio_out.audio_level,

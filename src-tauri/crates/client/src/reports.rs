@@ -62,7 +62,7 @@ impl Actor {
         let media_in_age = live.meter.media_in_age(now);
         let sample = measure::sample(&stats, &peer, media.as_ref(), media_in_age, live.connected);
         live.judge.handle_sample(now, sample);
-        live.note_conditions(stats.transport.loss_out, media.as_ref());
+        live.note_conditions(stats.transport.loss_out, &peer.audio_out, media.as_ref());
         live.peer_stats = peer;
         live.stats = stats.clone();
         let silent = streams::is_silent(live.way, media_in_age);

@@ -40,6 +40,8 @@ pub struct AudioIn {
     /// Stretches of lost sound rebuilt from deep redundancy, 20 ms each at most.
     pub dred_frames: u64,
     pub total_samples_received: u64,
+    pub nack_count: u64,
+    pub retransmitted_packets_received: u64,
     /// 0..1.
     pub audio_level: f32,
     /// Bits per second over the last interval.
@@ -58,7 +60,11 @@ pub struct AudioIn {
 #[serde(rename_all = "camelCase")]
 pub struct AudioOut {
     pub packets_sent: u64,
+    /// Of payloads, retransmissions included.
     pub bytes_sent: u64,
+    pub nack_count: u64,
+    pub retransmitted_packets_sent: u64,
+    pub retransmitted_bytes_sent: u64,
     pub bitrate: u64,
     pub target_bitrate: u64,
     pub audio_level: f32,

@@ -5,7 +5,8 @@
 //! buffer counted as one JSON line; `voice_loss IN.wav` prints a table of losses against ways of protection.
 //!
 //! `LOSS=0.2` share of packets lost, `BURST=1` mean length of a loss in packets (1 = independent), `KBPS=40`, `SEED=1`,
-//! `PROTECT=adaptive|fec|dred|none`, `JITTER_MS=0`, `MODE=voice|low`, `FRAME_MS=20`, `LEAST_MS=20`.
+//! `PROTECT=adaptive|fec|dred|none`, `JITTER_MS=0`, `MODE=voice|low`, `FRAME_MS=20`, `LEAST_MS=20`, `EXPECT=` the loss that
+//! the encoder is told (as `LOSS`), `REPAIR=0` requests for each lost packet in a round trip of 40 ms, `AGAIN=1` round trips.
 
 #![allow(
     clippy::print_stdout,
@@ -19,7 +20,7 @@ use ahoy_media::codec::AudioEncoder;
 use ahoy_media::codec::opus::{OpusDecoder, OpusEncoder, OpusMode, OpusSettings, Protection};
 use ahoy_media::device::AudioFormat;
 use ahoy_media::jitter_buffer::{JitterBufferCounters, JitterBufferSettings};
-use ahoy_media::packet::ReceivedPacket;
+use ahoy_media::packet::{EncodedFrame, ReceivedPacket};
 use ahoy_media::units::{Bitrate, RtpTime, SampleRate, SequenceNumber};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -150,12 +151,14 @@ fn send(speech: &[f32], options: &Options) -> Heard {
     let mut now = start;
     let (mut sequence, mut bytes, mut lost) = (0_u16, 0, false);
     let mut on_the_way: Vec<ReceivedPacket> = Vec::new();
+    let mut repairs = Repairs::new(options);
     let mut sound = Vec::new();
     let mut played = Duration::ZERO;
     for chunk in speech.chunks(240) {
         capture.push(chunk, now);
         while let Some(frame) = capture.poll_frame().expect("encodes") {
             bytes += frame.payload.len();
+            repairs.sent.push(frame.clone());
             lost = random.next() < if lost { stay } else { enter };
             if !lost {
                 let delay = Duration::from_secs_f64((20.0 + jitter * random.next()) / 1_000.0);
@@ -166,6 +169,7 @@ fn send(speech: &[f32], options: &Options) -> Heard {
                     marker: false,
                     ssrc: 1,
                     codec: None,
+                    repaired: false,
                     arrived_at: now + delay,
                 });
             }
@@ -173,8 +177,20 @@ fn send(speech: &[f32], options: &Options) -> Heard {
         }
         on_the_way.sort_by_key(|packet| packet.arrived_at);
         while on_the_way.first().is_some_and(|packet| packet.arrived_at <= now) {
-            playout.handle_packet(on_the_way.remove(0));
+            let packet = on_the_way.remove(0);
+            repairs.handle_arrival(packet.sequence, now);
+            playout.handle_packet(packet);
         }
+        let repaired = repairs.poll_repairs(now, || random.next() < loss);
+        bytes += repaired
+            .iter()
+            .map(|(_, packet)| packet.payload.len())
+            .sum::<usize>();
+        on_the_way.extend(
+            repaired
+                .into_iter()
+                .filter_map(|(lost, packet)| (!lost).then_some(packet)),
+        );
         while played < (now - start) + PERIOD {
             played += playout.pull(now, &mut sound);
         }
@@ -185,6 +201,86 @@ fn send(speech: &[f32], options: &Options) -> Heard {
         buffer: playout.stats(now).buffer,
         sent: sequence,
         kbps: f64::from(bytes as u32) * 8.0 * 48.0 / speech.len() as f64,
+    }
+}
+
+/// Lost packets are asked for when the next one comes, and again after a round trip.
+struct Repairs {
+    sent: Vec<EncodedFrame>,
+    newest: Option<u16>,
+    /// Number, when it was missed, requests so far, when a repair left.
+    missing: Vec<(u16, Instant, u32, Option<Instant>)>,
+    /// Number and when the request reaches the sender.
+    requests: Vec<(u16, Instant)>,
+    per_round: u32,
+    rounds: u32,
+}
+
+const ONE_WAY: Duration = Duration::from_millis(20);
+
+impl Repairs {
+    fn new(options: &Options) -> Self {
+        Self {
+            sent: Vec::new(),
+            newest: None,
+            missing: Vec::new(),
+            requests: Vec::new(),
+            per_round: options.number("REPAIR", 0.0) as u32,
+            rounds: options.number("AGAIN", 1.0) as u32,
+        }
+    }
+
+    fn handle_arrival(&mut self, sequence: SequenceNumber, now: Instant) {
+        let number = sequence.as_u16();
+        self.missing.retain(|&(missing, ..)| missing != number);
+        let newest = *self.newest.get_or_insert(number);
+        if number > newest {
+            self.newest = Some(number);
+            self.missing
+                .extend((newest + 1..number).map(|missing| (missing, now, 0, None)));
+        }
+    }
+
+    /// The repairs that leave until `now`, and whether each is lost.
+    fn poll_repairs(&mut self, now: Instant, mut lost: impl FnMut() -> bool) -> Vec<(bool, ReceivedPacket)> {
+        for (number, since, asked, _) in &mut self.missing {
+            let round = 2 * ONE_WAY + Duration::from_millis(10);
+            let (rounds, within) = (*asked / self.per_round.max(1), *asked % self.per_round.max(1));
+            let due = *since + round * rounds + ONE_WAY * within;
+            if self.per_round > 0 && rounds < self.rounds && now >= due {
+                *asked += 1;
+                if !lost() {
+                    self.requests.push((*number, now + ONE_WAY));
+                }
+            }
+        }
+        let mut repaired = Vec::new();
+        let missing = &mut self.missing;
+        self.requests.retain(|&(number, at)| {
+            if at > now {
+                return true;
+            }
+            let known = missing.iter_mut().find(|(missing, ..)| *missing == number);
+            let Some((.., left)) = known else { return false };
+            if left.is_some_and(|left| now - left < (2 * ONE_WAY).mul_f64(0.9)) {
+                return false;
+            }
+            *left = Some(now);
+            let frame = &self.sent[usize::from(number)];
+            let packet = ReceivedPacket {
+                payload: frame.payload.clone(),
+                sequence: SequenceNumber::new(number),
+                rtp_time: frame.rtp_time,
+                marker: false,
+                ssrc: 1,
+                codec: None,
+                repaired: true,
+                arrived_at: now + ONE_WAY,
+            };
+            repaired.push((lost(), packet));
+            false
+        });
+        repaired
     }
 }
 
@@ -207,7 +303,7 @@ fn encoder(options: &Options, loss: f64) -> OpusEncoder {
     let expected = if options.word("PROTECT") == Some("none") {
         0.0
     } else {
-        loss
+        options.number("EXPECT", loss)
     };
     encoder.set_expected_loss(expected as f32).expect("a fraction");
     encoder

@@ -15,6 +15,7 @@ mod delay;
 mod loss;
 mod pace;
 mod reception;
+mod repair;
 mod source;
 
 pub use crate::codec::PacketContent;
@@ -142,11 +143,14 @@ impl JitterBuffer {
         }
         let clock_rate = f64::from(self.clock.as_hz());
         let source = self.source.as_mut().expect("begin sets the source");
-        match source
-            .reception
-            .accept(packet.sequence, packet.rtp_time, packet.arrived_at, clock_rate)
-        {
-            Arrival::New(number) => self.hold(number, packet, content),
+        match source.reception.accept(packet.sequence) {
+            Arrival::New(number) => {
+                if !packet.repaired {
+                    let (rtp_time, arrived_at) = (packet.rtp_time, packet.arrived_at);
+                    source.reception.measure_jitter(rtp_time, arrived_at, clock_rate);
+                }
+                self.hold(number, packet, content);
+            }
             Arrival::Duplicate => self.counters.packets_duplicated += 1,
             Arrival::Stray => self.counters.packets_discarded += 1,
             Arrival::Restart => {

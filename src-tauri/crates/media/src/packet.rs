@@ -30,5 +30,7 @@ pub struct ReceivedPacket {
     pub ssrc: u32,
     /// Sound only, and only when the sender may change it: the codec of the payload.
     pub codec: Option<SoundCodec>,
+    /// It was asked for again, so when it came tells nothing of the delay of the network.
+    pub repaired: bool,
     pub arrived_at: Instant,
 }

@@ -99,6 +99,7 @@ impl Packetizer {
                     marker: index + 1 == count,
                     ssrc: 1,
                     codec: None,
+                    repaired: false,
                     arrived_at: Instant::now(),
                 }
             })

@@ -19,7 +19,7 @@ const EVENTS_MIME: &str = "audio/telephone-event";
 
 const RTX_MIME: &str = "video/rtx";
 
-/// A sound codec with its payload type: the static ones of RFC 3551 §6, and one for Opus.
+/// A sound codec with its payload type: the static ones of RFC 3551 §6, and one for Opus. Lost packets may be asked for.
 pub(crate) fn audio_parameters(codec: AudioCodec) -> RTCRtpCodecParameters {
     let (payload_type, clock_rate, channels, fmtp) = match codec {
         AudioCodec::Opus => (111, AUDIO_CLOCK_RATE, 2, "minptime=10;useinbandfec=1"),
@@ -33,7 +33,7 @@ pub(crate) fn audio_parameters(codec: AudioCodec) -> RTCRtpCodecParameters {
             clock_rate,
             channels,
             sdp_fmtp_line: fmtp.to_owned(),
-            rtcp_feedback: Vec::new(),
+            rtcp_feedback: vec![feedback("nack", "")],
         },
         payload_type,
     }
@@ -103,10 +103,6 @@ fn with_rtx(
         sdp_fmtp_line,
         rtcp_feedback,
     };
-    let feedback = |typ: &str, parameter: &str| RTCPFeedback {
-        typ: typ.to_owned(),
-        parameter: parameter.to_owned(),
-    };
     let repair = vec![
         feedback("nack", ""),
         feedback("nack", "pli"),
@@ -122,6 +118,13 @@ fn with_rtx(
             payload_type: rtx,
         },
     ]
+}
+
+fn feedback(typ: &str, parameter: &str) -> RTCPFeedback {
+    RTCPFeedback {
+        typ: typ.to_owned(),
+        parameter: parameter.to_owned(),
+    }
 }
 
 /// Whether a MIME type is that of digits.

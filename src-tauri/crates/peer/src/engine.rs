@@ -15,6 +15,7 @@ use crate::rtx::RtxUnpacker;
 use crate::rtx_binding::WithRtx;
 use crate::streams::LocalStreams;
 use crate::turn_stream::TurnStreams;
+use crate::voice_repair::{PicturesOnly, VoiceRepair};
 use crate::wire_tap::WireTap;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::{
@@ -59,6 +60,7 @@ const NACKS_PER_PACKET: u16 = 20;
 /// Distance from the wire of our own interceptors: before everything, between responder and generator, after everything.
 const WIRE_TAP: usize = 500;
 const RTX_UNPACKER: usize = 4_500;
+const VOICE_REPAIR: usize = 4_600;
 const MEDIA_TAP: usize = 20_000;
 
 /// Workarounds that a test turns off to show what they are for.
@@ -149,6 +151,7 @@ fn with_our_interceptors(
         .with_interval(feedback_interval::SHORTEST)
         .build();
     let nacks = NackGeneratorBuilder::new().with_interval(NACK_INTERVAL);
+    let voice_repair = VoiceRepair::new(estimator.control(), streams.audio);
     let wire = WireTap::new(
         taps.ledger.clone(),
         taps.outlet.clone(),
@@ -178,10 +181,11 @@ fn with_our_interceptors(
         .with(Slot::Pacer, pacing)
         .with(Slot::TwccReceiver, FeedbackInterval::new(feedback))
         .with(Slot::from(WIRE_TAP), wire)
+        .with(Slot::from(VOICE_REPAIR), voice_repair)
         .with(Slot::from(MEDIA_TAP), media);
     #[cfg(test)]
     if !taps.workarounds.unpacks_rtx {
-        return registry.with(Slot::NackGenerator, nacks.build());
+        return registry.with(Slot::NackGenerator, PicturesOnly(nacks.build()));
     }
     registry
         .with(
@@ -190,7 +194,7 @@ fn with_our_interceptors(
         )
         .with(
             Slot::NackGenerator,
-            nacks.with_max_nacks_per_packet(NACKS_PER_PACKET).build(),
+            PicturesOnly(nacks.with_max_nacks_per_packet(NACKS_PER_PACKET).build()),
         )
 }
 

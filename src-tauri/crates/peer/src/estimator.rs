@@ -16,6 +16,7 @@ mod queue;
 mod sample;
 mod trend;
 
+pub(crate) use aimd::VOICE_ALONE;
 pub(crate) use control::Control;
 pub(crate) use coverage::Coverage;
 pub(crate) use probe::{Burst, PACKETS as PACKETS_OF_A_BURST};

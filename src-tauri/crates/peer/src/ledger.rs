@@ -74,16 +74,16 @@ impl Ledger {
         if !well_formed {
             out.stats.send_errors += 1;
         } else if retransmission {
-            out.stats.retransmitted_packets += 1;
+            out.handle_sent_again(bytes);
         } else {
             out.stats.packets += 1;
             out.stats.bytes += bytes as u64;
         }
     }
 
-    /// A retransmission left on the RTX stream of a kind.
-    pub(crate) fn handle_sent_rtx(&mut self, kind: MediaKind) {
-        self.outbound(kind).stats.retransmitted_packets += 1;
+    /// A retransmission left on the RTX stream of a kind. `bytes` are of what it repairs.
+    pub(crate) fn handle_sent_rtx(&mut self, kind: MediaKind, bytes: usize) {
+        self.outbound(kind).handle_sent_again(bytes);
     }
 
     /// Reads the other side's RTCP; `true` when it asks for a keyframe of the video sent here.
@@ -286,6 +286,12 @@ impl Outbound {
             clock_rate,
             ..Self::default()
         }
+    }
+
+    fn handle_sent_again(&mut self, bytes: usize) {
+        self.stats.retransmitted_packets += 1;
+        self.stats.retransmitted_bytes += bytes as u64;
+        self.stats.bytes += bytes as u64;
     }
 
     fn remember_report(&mut self, now: Instant, ntp_time: u64) {

@@ -44,6 +44,8 @@ mod streams;
 mod track_out;
 mod transport_stats;
 mod turn_stream;
+mod voice_repair;
+mod voice_requests;
 mod wire_tap;
 
 // The support of the tests names this crate, from outside and from here.

@@ -175,6 +175,7 @@ impl MediaTap {
             marker: packet.header.marker,
             ssrc: packet.header.ssrc,
             codec,
+            repaired,
             arrived_at: now,
         };
         match kind {

@@ -1,9 +1,9 @@
 //! The interceptor that spreads pictures and their repairs, and sends bursts that find out what the path carries.
 //!
-//! Sound passes at once. Runs on the connection's driver task, between whatever makes packets and the numbering for
+//! Sound passes at once, and so do its repairs where there is room for them. Runs on the connection's driver task, between whatever makes packets and the numbering for
 //! feedback, so that repairs and bursts are measured too.
 
-use crate::estimator::{SharedControl, WIRE_OVERHEAD, lock};
+use crate::estimator::{SharedControl, VOICE_ALONE, WIRE_OVERHEAD, lock};
 use crate::frame_sender::Gate;
 use crate::interceptor::Passage;
 use crate::pacer::Pacer;
@@ -39,6 +39,7 @@ pub(crate) struct Pacing {
     pacer: Pacer,
     padding: Padding,
     repairs: Repairs,
+    voice_repairs: Repairs,
     waiting_repairs: VecDeque<TaggedPacket>,
     waiting: VecDeque<TaggedPacket>,
     /// Of both, on the wire.
@@ -57,6 +58,7 @@ impl Pacing {
             pacer: Pacer::default(),
             padding: Padding::default(),
             repairs: Repairs::default(),
+            voice_repairs: Repairs::default(),
             waiting_repairs: VecDeque::new(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -98,9 +100,20 @@ impl Pacing {
                 self.waiting_bytes += bytes;
                 self.waiting_repairs.push_back(message);
             }
-        } else {
+        } else if !message.message.has(&Attribute::Retransmission)
+            || self.allows_voice_repair(now, packet.header.sequence_number, bytes)
+        {
             self.passage.outbound.push_back(message);
         }
+    }
+
+    /// Where a path carries little more than a voice, a repair would delay the packets after it.
+    fn allows_voice_repair(&mut self, now: Instant, sequence: u16, bytes: usize) -> bool {
+        let (target, rtt) = {
+            let control = lock(&self.control);
+            (control.target(), control.rtt())
+        };
+        target >= VOICE_ALONE && self.voice_repairs.allows(now, sequence, bytes, target, rtt)
     }
 
     /// Lets go what is due; repairs first, since pictures wait for them at the other side.
@@ -258,7 +271,12 @@ mod tests {
     }
 
     fn sender() -> Sender {
-        let control = Arc::new(Mutex::new(Control::new(1e6, 24e3, 5e6)));
+        sender_at(1e6)
+    }
+
+    /// With this estimate in bits per second.
+    fn sender_at(estimate: f64) -> Sender {
+        let control = Arc::new(Mutex::new(Control::new(estimate, 24e3, 5e6)));
         let (pictures, _frames) = FrameSender::channel();
         pictures.gate().set_connected(true);
         let vp8 = Codec::Video(VideoCodec::Vp8);
@@ -335,6 +353,21 @@ mod tests {
         );
         assert!(sender.pictures.gate().keeps_up());
         assert_eq!(sender.pacing.poll_timeout(), None);
+    }
+
+    #[test]
+    fn voice_is_sent_again_once_in_a_round_trip_and_not_where_there_is_room_for_a_voice_alone() {
+        let sent_again = |estimate| {
+            let (mut sender, begin) = (sender_at(estimate), Instant::now());
+            for number in [5, 6, 5] {
+                let mut repair = message(begin, VOICE, number);
+                repair.message.add(Attribute::Retransmission);
+                sender.write(repair);
+            }
+            sender.left()
+        };
+        assert_eq!(sent_again(1e6), [(VOICE, 5, false), (VOICE, 6, false)]);
+        assert_eq!(sent_again(60e3), []);
     }
 
     #[test]

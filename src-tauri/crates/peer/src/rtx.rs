@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// Bytes of the original sequence number in front of an RTX payload (RFC 4588 §4).
-const ORIGINAL_SEQUENCE: usize = 2;
+pub(crate) const ORIGINAL_SEQUENCE: usize = 2;
 
 /// The stream that an RTX stream repairs.
 #[derive(Debug, Clone, Copy)]

@@ -28,7 +28,7 @@ pub struct InboundStats {
     pub packets_lost: i64,
     /// Interarrival jitter in seconds (RFC 3550 §6.4.1).
     pub jitter: f64,
-    /// Packets received as retransmissions over RTX (RFC 4588).
+    /// Packets received as retransmissions, over RTX (RFC 4588) or on the same SSRC.
     pub retransmitted_packets: u64,
     /// Packets that came again after they had been received.
     pub duplicates: u64,
@@ -45,10 +45,12 @@ pub struct OutboundStats {
     pub codec: Option<(Codec, u8)>,
     /// RTP packets, retransmissions not included.
     pub packets: u64,
-    /// Payload bytes of them.
+    /// Payload bytes, retransmissions included.
     pub bytes: u64,
     /// Packets sent again over RTX or on the same SSRC.
     pub retransmitted_packets: u64,
+    /// Payload bytes of them.
+    pub retransmitted_bytes: u64,
     /// NACK messages the other side sent.
     pub nack_count: u64,
     /// PLI and FIR messages the other side sent.

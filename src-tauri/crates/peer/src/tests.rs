@@ -2,6 +2,7 @@
 
 mod lossy;
 mod moving;
+mod voice;
 mod workarounds;
 
 #[path = "../tests/support/mod.rs"]

@@ -10,6 +10,7 @@ use crate::ledger::Ledger;
 use crate::outlet::Outlet;
 use crate::pacing::Fill;
 use crate::repair_types::RepairTypes;
+use crate::rtx::ORIGINAL_SEQUENCE;
 use rtc::interceptor::{Attribute, Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
 use rtc::rtp::header::Header;
@@ -116,7 +117,8 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for WireTap {
                 if message.message.custom::<Fill>().is_some() {
                     // It repairs nothing that anybody asked for.
                 } else if packet.header.ssrc == self.video_rtx {
-                    ledger.handle_sent_rtx(MediaKind::Video);
+                    let repaired = packet.payload.len().saturating_sub(ORIGINAL_SEQUENCE);
+                    ledger.handle_sent_rtx(MediaKind::Video, repaired);
                 } else {
                     let retransmission = message.message.has(&Attribute::Retransmission);
                     let (ssrc, bytes) = (packet.header.ssrc, packet.payload.len());

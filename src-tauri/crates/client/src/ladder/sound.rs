@@ -46,6 +46,8 @@ const LEAST: Bitrate = Bitrate::from_kbps(6);
 const VOICE: Bitrate = Bitrate::from_kbps(40);
 /// As above; RFC 7587 §3.1.1 puts music in stereo at 64 to 128 kbit/s.
 const MUSIC: Bitrate = Bitrate::from_kbps(96);
+/// Voice and its repairs together against voice alone, at the encoder's bitrate: what it makes is a tenth less on average.
+const WITH_REPAIRS: f64 = 1.05;
 /// Of the other codecs, always.
 const WAVEFORM: Bitrate = Bitrate::from_kbps(64);
 
@@ -94,6 +96,15 @@ impl SoundRange {
                 .max_average_bitrate
                 .map_or(most, |theirs| theirs.clamp(LEAST, most)),
         }
+    }
+}
+
+impl SoundRange {
+    /// The range where repairs take this part of what the sound takes.
+    pub(super) fn beside_repairs(self, repaired: f64) -> Self {
+        let shared = self.most.as_bps() as f64 * WITH_REPAIRS / (1.0 + repaired.max(0.0));
+        let most = Bitrate::from_bps(shared as u64).clamp(self.least, self.most);
+        Self { most, ..self }
     }
 }
 
@@ -280,6 +291,18 @@ mod tests {
         assert_eq!(bitrates(opus, OpusMode::Voice, Some(24)), (6, 24));
         assert_eq!(bitrates(opus, OpusMode::LowDelay, Some(6)), (6, 6));
         assert_eq!(bitrates(SoundCodec::Pcmu, OpusMode::Voice, None), (64, 64));
+    }
+
+    #[test]
+    fn repairs_take_their_part_from_the_voice_and_nothing_from_what_cannot_shrink() {
+        let most = |repaired| SoundRange::USUAL.beside_repairs(repaired).most.as_kbps();
+        assert_eq!((most(0.0), most(0.1), most(0.25), most(20.0)), (40, 38, 33, 6));
+        let fixed = SoundRange {
+            least: WAVEFORM,
+            most: WAVEFORM,
+            ..SoundRange::USUAL
+        };
+        assert_eq!(fixed.beside_repairs(0.5), fixed);
     }
 
     #[test]

@@ -44,6 +44,7 @@ impl Call {
             theirs: &self.theirs,
             loss: self.loss,
             sound: self.sound,
+            sound_repairs: 0.0,
         };
         self.ladder.handle_conditions(self.now, &conditions)
     }

@@ -1,6 +1,7 @@
 //! How long to hold packets: the delay within which nearly all of the last seconds' frames could be played.
 
 use super::loss::LossReach;
+use super::repair::RepairReach;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ pub(super) struct DelayEstimate {
     /// Least transit of the last frames: the packet that the network delayed least.
     least: f64,
     loss: LossReach,
+    repair: RepairReach,
     target: Duration,
     limits: (Duration, Duration),
 }
@@ -52,6 +54,7 @@ impl DelayEstimate {
             weighed: Vec::with_capacity(USUAL_WINDOW),
             least: f64::INFINITY,
             loss: LossReach::new(),
+            repair: RepairReach::new(),
             target: initial,
             limits: (least, most),
         }
@@ -63,10 +66,17 @@ impl DelayEstimate {
         self.loss.observe(distance, units);
     }
 
+    /// Takes the transit in seconds of one packet that had to be asked for again, and its length.
+    pub(super) fn observe_repaired(&mut self, transit: f64, frame: Duration) {
+        self.repair
+            .observe_repaired(transit - self.least, units_of(frame));
+    }
+
     /// Takes the transit in seconds of one packet and its length.
     pub(super) fn observe(&mut self, transit: f64, frame: Duration) {
-        let units = frame.as_secs_f64() / UNIT.as_secs_f64();
+        let units = units_of(frame);
         self.loss.observe(0, units);
+        self.repair.observe_in_time(units);
         self.transits.push_front((transit, units));
         self.units += units;
         while self.units > WINDOW
@@ -90,7 +100,11 @@ impl DelayEstimate {
                 0 => EVENNESS.min(frame / 2),
                 lost => frame * (1 + lost),
             };
-        let wanted = wanted.clamp(self.limits.0, self.limits.1);
+        let repaired = match self.repair.wait() {
+            Duration::ZERO => Duration::ZERO,
+            wait => wait + EVENNESS.min(frame / 2),
+        };
+        let wanted = wanted.max(repaired).clamp(self.limits.0, self.limits.1);
         self.target = if wanted >= self.target {
             wanted
         } else {
@@ -129,6 +143,10 @@ impl DelayEstimate {
         }
         0.0
     }
+}
+
+fn units_of(frame: Duration) -> f64 {
+    frame.as_secs_f64() / UNIT.as_secs_f64()
 }
 
 #[cfg(test)]

@@ -53,13 +53,7 @@ impl Reception {
     }
 
     /// Classifies one packet and counts it when it is new.
-    pub(super) fn accept(
-        &mut self,
-        sequence: SequenceNumber,
-        rtp_time: RtpTime,
-        arrived_at: Instant,
-        clock_rate: f64,
-    ) -> Arrival {
+    pub(super) fn accept(&mut self, sequence: SequenceNumber) -> Arrival {
         let highest = SequenceNumber::new(self.highest as u16);
         let step = i64::from(sequence.since(highest));
         if !(-MAX_MISORDER..=MAX_DROPOUT).contains(&step) {
@@ -86,7 +80,6 @@ impl Reception {
         self.seen |= bit;
         self.base = self.base.min(number);
         self.received += 1;
-        self.measure_jitter(rtp_time, arrived_at, clock_rate);
         Arrival::New(number)
     }
 
@@ -101,7 +94,8 @@ impl Reception {
         self.jitter
     }
 
-    fn measure_jitter(&mut self, rtp_time: RtpTime, arrived_at: Instant, clock_rate: f64) {
+    /// Takes the times of a new packet that came by itself; `clock_rate` in RTP ticks per second.
+    pub(super) fn measure_jitter(&mut self, rtp_time: RtpTime, arrived_at: Instant, clock_rate: f64) {
         if let Some((last_at, last_time)) = self.last_arrival {
             let ticks = signed_seconds(last_at, arrived_at) * clock_rate;
             let transit = ticks - f64::from(rtp_time.since(last_time));
@@ -129,7 +123,11 @@ mod tests {
     fn accept(reception: &mut Reception, start: Instant, number: u16, at_ms: u64) -> Arrival {
         let arrived = start + Duration::from_millis(at_ms);
         let time = RtpTime::new(u32::from(number).wrapping_mul(960));
-        reception.accept(SequenceNumber::new(number), time, arrived, 48_000.0)
+        let arrival = reception.accept(SequenceNumber::new(number));
+        if let Arrival::New(_) = arrival {
+            reception.measure_jitter(time, arrived, 48_000.0);
+        }
+        arrival
     }
 
     #[test]

@@ -127,10 +127,13 @@ impl Source {
         }
         self.last_arrival = packet.arrived_at;
         self.observe_lost(number, content);
-        self.delay.observe(
-            self.transit(time, packet.arrived_at),
-            RATE.time_of(content.samples as usize),
-        );
+        let transit = self.transit(time, packet.arrived_at);
+        let frame = RATE.time_of(content.samples as usize);
+        if packet.repaired {
+            self.delay.observe_repaired(transit, frame);
+        } else {
+            self.delay.observe(transit, frame);
+        }
         if self.newest.is_none_or(|(newest, _)| number > newest) {
             self.newest = Some((number, time));
             self.newest_rtp = packet.rtp_time;

@@ -47,6 +47,7 @@ fn packet(n: u32, arrived_at: Instant) -> ReceivedPacket {
         marker: false,
         ssrc: 1,
         codec: None,
+        repaired: false,
         arrived_at,
     }
 }
@@ -527,6 +528,7 @@ fn a_new_ssrc_begins_anew_and_stragglers_of_the_old_one_do_not_switch_back() {
         packet.arrived_at = start + *at;
     }
     let straggler = ReceivedPacket {
+        repaired: false,
         arrived_at: start + ms(1_050),
         ..packet(49, start)
     };

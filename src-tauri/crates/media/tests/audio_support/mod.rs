@@ -136,6 +136,7 @@ pub fn packet(number: u32, frame: &EncodedFrame, arrived_at: Instant) -> Receive
         marker: false,
         ssrc: 7,
         codec: None,
+        repaired: false,
         arrived_at,
     }
 }

@@ -82,6 +82,7 @@ impl Line {
                 marker: index + 1 == count,
                 ssrc: 1,
                 codec: None,
+                repaired: false,
                 arrived_at,
             }
         };

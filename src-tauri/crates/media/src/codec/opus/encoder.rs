@@ -246,7 +246,7 @@ const LITTLE_LOSS: f32 = 0.03;
 /// 2.62 at 20 % loss, 2.07 against 2.01 at 30 %, and a tenth of the concealment.
 const HEAVY_LOSS: f32 = 0.25;
 /// With less, libopus 1.6.1 finds no bits for deep redundancy beside in-band FEC.
-const ROOM_FOR_BOTH: Bitrate = Bitrate::from_kbps(36);
+const ROOM_FOR_BOTH: Bitrate = Bitrate::from_kbps(33);
 /// Percent of loss that libopus is told at least: with less it gives deep redundancy too few bits for a single frame.
 const LEAST_PERCENT_FOR_DRED: i32 = 20;
 /// In units of 10 ms: what the jitter buffer can still wait for.

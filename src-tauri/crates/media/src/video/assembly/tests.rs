@@ -65,6 +65,7 @@ impl Sender {
             marker,
             ssrc: 7,
             codec: None,
+            repaired: false,
             arrived_at: self.at(milliseconds),
         }
     }
@@ -378,6 +379,7 @@ proptest! {
                 marker,
                 ssrc: 1,
                 codec: None,
+                repaired: false,
                 arrived_at: now,
             }]);
             while receiver.assembly.poll_frame(now).is_some() {}
