@@ -11,8 +11,8 @@ const LONGEST: usize = 13;
 const FORGET: f64 = 0.998;
 /// Share of frames that may come later than is waited for before the wait becomes longer, and at which it becomes shorter:
 /// what is not waited for is rebuilt from the packets after it, nearly as well.
-const LONGER_AT: f64 = 0.06;
-const SHORTER_AT: f64 = 0.03;
+const LONGER_AT: f64 = 0.08;
+const SHORTER_AT: f64 = 0.05;
 /// Weight of units of 20 ms before anything is believed: half a second.
 const WARM_UP: f64 = 25.0;
 
