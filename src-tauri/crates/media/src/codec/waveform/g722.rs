@@ -74,7 +74,7 @@ struct Bands {
 impl Bands {
     /// Six bits of the lower band and above them two of the higher (§1.4.4).
     fn encode(&mut self, low: i32, high: i32) -> u8 {
-        self.lower.encode(low) | self.higher.encode(high) << 6
+        self.lower.encode(low) | (self.higher.encode(high) << 6)
     }
 
     fn decode(&mut self, code: u8) -> (i32, i32) {

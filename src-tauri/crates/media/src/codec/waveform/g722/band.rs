@@ -94,7 +94,7 @@ impl HigherBand {
         let step = self.step.size(10);
         let (negative, size) = self.predictor.difference(sample);
         let outer = size >= share(HIGHER_LEVEL, step);
-        let code = u8::from(!negative) << 1 | u8::from(!outer);
+        let code = (u8::from(!negative) << 1) | u8::from(!outer);
         self.adapt(code, step);
         code
     }
@@ -127,7 +127,7 @@ struct Step {
 impl Step {
     /// `rest`: the doublings from 2^11 down to the size of the smallest step.
     fn size(&self, rest: i32) -> i32 {
-        let power = POWERS[(self.logarithm >> 6 & 31) as usize];
+        let power = POWERS[((self.logarithm >> 6) & 31) as usize];
         let size = match rest - (self.logarithm >> 11) {
             down @ 0.. => power >> down,
             up => power << -up,
@@ -137,13 +137,13 @@ impl Step {
 
     /// Forgets a 128th and takes what the last code says.
     fn follow(&mut self, change: i32, most: i32) {
-        self.logarithm = ((self.logarithm * 127 >> 7) + change).clamp(0, most);
+        self.logarithm = (((self.logarithm * 127) >> 7) + change).clamp(0, most);
     }
 }
 
 /// So many 2^-12 of a step.
 fn share(parts: i32, step: i32) -> i32 {
-    parts * step >> 12
+    (parts * step) >> 12
 }
 
 /// Rounds down, whatever the sign.

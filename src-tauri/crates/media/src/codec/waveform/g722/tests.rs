@@ -56,7 +56,7 @@ fn artificial() -> impl Iterator<Item = u8> {
             63 => 0,
             stage => 31 - (stage / 2) as u8 - u8::from(stage % 2 == 1 && second),
         };
-        sign << 7 | higher << 6 | sign << 5 | lower
+        (sign << 7) | (higher << 6) | (sign << 5) | lower
     })
 }
 
