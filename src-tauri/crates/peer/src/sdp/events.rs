@@ -113,7 +113,7 @@ mod tests {
             ),
             "{told}"
         );
-        assert_eq!(told.len(), OFFER.len() + " 126".len() + 54);
+        assert_eq!(told.lines().count(), OFFER.lines().count() + 2, "nothing else");
         assert_eq!(with_events(&told, &both), told);
         assert_eq!(
             offered_events(&told, &[(101, 8_000)]),
