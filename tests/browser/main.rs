@@ -15,7 +15,7 @@ mod link;
 mod lossy;
 mod telephone;
 
-use ahoy_tests::{number, probes, serial};
+use ahoy_tests::{name, number, probes, serial};
 use anyhow::Result;
 use call::{Call, FRAME_RATE, Plan, Side};
 use chromium::Chromium;
@@ -104,6 +104,11 @@ fn each_codec_carries_picture_and_sound_both_ways_and_either_side_hangs_up() -> 
         call.see_and_hear(3.0 * FRAME_RATE);
         let (page, ahoy) = (call.page.measure(), call.ahoy_stats());
         assert_codecs(plan, &page, &ahoy);
+        call.page.act("phone.press('5#')");
+        for key in ["5", "#"] {
+            let pressed = call.ahoy.wait_for("a key", |event| name(event) == "dtmf");
+            assert_eq!(pressed["digit"], key, "{}", plan.title());
+        }
         let screen = &page["screen"];
         assert_eq!(number(screen, "backwards"), 0.0, "{screen}");
         assert!(number(screen, "unreadable") <= 15.0, "{screen}");

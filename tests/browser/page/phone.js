@@ -117,8 +117,8 @@ class Phone {
     const wanted = options.codecs?.[kind];
     if (wanted) {
       const { codecs } = RTCRtpReceiver.getCapabilities(kind);
-      // Repairs of pictures belong to any codec.
-      const names = kind === "audio" ? [wanted] : [wanted, "rtx"];
+      // Digits belong to any voice, and repairs to any picture.
+      const names = [wanted, kind === "audio" ? "telephone-event" : "rtx"];
       transceiver.setCodecPreferences(codecs.filter((codec) => names.includes(codec.mimeType.split("/")[1])));
     }
     transceiver.direction = "sendrecv";
@@ -285,6 +285,11 @@ class Phone {
     microphone.track.enabled = !muted;
     media.audio = muted ? "muted" : "on";
     this.report();
+  }
+
+  /** Presses keys of a telephone, as fast as may be. */
+  press(keys) {
+    this.call.senders.audio.dtmf.insertDTMF(keys, 100, 80);
   }
 
   async show(shown) {

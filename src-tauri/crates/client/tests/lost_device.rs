@@ -1,26 +1,21 @@
 //! A microphone and a speaker that are unplugged in a call are replaced within a second, and it is said (GOALS S25).
 
-#[path = "shared/settings.rs"]
-mod settings;
+#[path = "shared/echo_call.rs"]
+mod echo_call;
 
-use ahoy_call::{CallState, Party, UserId};
-use ahoy_client::{
-    Client, ClientEvent, ClientHandle, Command, Credentials, DeviceChoice, MicrophoneState, Settings, echo,
-};
+use ahoy_call::CallState;
+use ahoy_client::{ClientEvent, DeviceChoice, MicrophoneState, Settings};
 use ahoy_media::device::{
     AudioFormat, AudioSink, AudioSource, DeviceError, DeviceKind, Devices, VideoRequest, VideoSink,
     VideoSource,
 };
 use ahoy_media::spec::DeviceSpec;
 use ahoy_media::synthetic::devices::SyntheticDevices;
-use ahoy_server::{Account, Server, ServerConfig};
-use ahoy_signaling::Secret;
+use echo_call::WithEcho;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
 
-const LIMIT: Duration = Duration::from_secs(30);
 /// What is promised.
 const RECOVERY: Duration = Duration::from_secs(1);
 
@@ -119,44 +114,10 @@ impl Devices for Plugs {
     }
 }
 
-fn user(number: u64) -> UserId {
-    UserId::new(number).expect("a legal id")
-}
-
-fn settings(server: &Server) -> Settings {
-    let token = Credentials::Token(Secret::new(server.token_for(user(1))));
-    Settings {
-        devices: DeviceChoice {
-            microphone: DeviceSpec::Microphone("headset".to_owned()),
-            speaker: DeviceSpec::Speaker("headset".to_owned()),
-            camera: DeviceSpec::Null,
-            screen: DeviceSpec::Null,
-            ring: None,
-            fall_back: true,
-        },
-        stats_interval: Duration::from_millis(200),
-        ..settings::settings(server.ws_url(), token)
-    }
-}
-
-async fn wait_for(events: &mut mpsc::Receiver<ClientEvent>, what: &str, fits: impl Fn(&ClientEvent) -> bool) {
-    let found = async {
-        while let Some(event) = events.recv().await {
-            if fits(&event) {
-                return;
-            }
-        }
-        panic!("the client ended without {what}");
-    };
-    tokio::time::timeout(LIMIT, found)
-        .await
-        .unwrap_or_else(|_| panic!("no {what} within {LIMIT:?}"));
-}
-
 /// Waits until the call shows such notices and such a microphone, and the system's own devices were opened so often;
 /// returns how long it took.
 async fn shown(
-    client: &ClientHandle,
+    ada: &WithEcho,
     devices: &Plugs,
     defaults_opened: u32,
     notice: Option<&str>,
@@ -164,8 +125,7 @@ async fn shown(
     microphone: MicrophoneState,
 ) -> Duration {
     let begun = Instant::now();
-    let mut snapshots = client.snapshots();
-    let fits = snapshots.wait_for(|snapshot| {
+    ada.shows(&format!("{notice:?} and {microphone:?}"), |snapshot| {
         let has = |code: &str| snapshot.notices.iter().any(|notice| notice.code == code);
         devices.defaults_opened.load(Ordering::Acquire) == defaults_opened
             && notice.is_none_or(has)
@@ -174,52 +134,26 @@ async fn shown(
                 .call
                 .as_ref()
                 .is_some_and(|call| call.microphone == microphone)
-    });
-    drop(
-        tokio::time::timeout(LIMIT, fits)
-            .await
-            .unwrap_or_else(|_| panic!("{notice:?} and {microphone:?} are not shown"))
-            .expect("the client runs"),
-    );
+    })
+    .await;
     begun.elapsed()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sound_devices_lost_in_a_call_are_replaced_within_a_second_and_it_is_said() {
-    let users = vec![
-        Account::new(user(1), "Ada", "secret"),
-        Account::new(user(9000), "Echo", "secret"),
-    ];
-    let server = Server::bind(ServerConfig {
-        users,
-        ..ServerConfig::default()
-    })
-    .await
-    .expect("a free port");
-    let echo = echo::start(server.ws_url(), Secret::new(server.token_for(user(9000))));
     let devices = Arc::new(Plugs::default());
-    let (client, mut events) = Client::start(settings(&server), devices.clone());
-    wait_for(&mut events, "sign-in", |event| {
-        matches!(event, ClientEvent::SignedIn { .. })
+    let mut ada = WithEcho::sign_in(devices.clone(), |usual| Settings {
+        devices: DeviceChoice {
+            microphone: DeviceSpec::Microphone("headset".to_owned()),
+            speaker: DeviceSpec::Speaker("headset".to_owned()),
+            fall_back: true,
+            ..usual.devices
+        },
+        ..usual
     })
     .await;
-    let mut snapshots = client.snapshots();
-    let listed = snapshots.wait_for(|snapshot| snapshot.people.iter().any(|person| person.id == user(9000)));
-    drop(
-        tokio::time::timeout(LIMIT, listed)
-            .await
-            .expect("Echo is listed")
-            .expect("it runs"),
-    );
-    client
-        .command(Command::PlaceCall {
-            to: Party::User(user(9000)),
-            video: false,
-            stream: None,
-        })
-        .await
-        .expect("accepted");
-    wait_for(&mut events, "connected", |event| {
+    ada.call(false).await;
+    ada.wait_for("connected", |event| {
         matches!(
             event,
             ClientEvent::State {
@@ -229,8 +163,7 @@ async fn sound_devices_lost_in_a_call_are_replaced_within_a_second_and_it_is_sai
         )
     })
     .await;
-    wait_for(
-        &mut events,
+    ada.wait_for(
         "sound",
         |event| matches!(event, ClientEvent::Stats(stats) if stats.audio_out.audio_level > 0.01),
     )
@@ -239,7 +172,7 @@ async fn sound_devices_lost_in_a_call_are_replaced_within_a_second_and_it_is_sai
     // The headset is pulled out: both go over to the system's own.
     devices.headset_gone.store(true, Ordering::Release);
     let took = shown(
-        &client,
+        &ada,
         &devices,
         2,
         Some("device_moved"),
@@ -252,7 +185,7 @@ async fn sound_devices_lost_in_a_call_are_replaced_within_a_second_and_it_is_sai
     // Nothing is left: silence, and a word; the call goes on.
     devices.default_gone.store(true, Ordering::Release);
     let took = shown(
-        &client,
+        &ada,
         &devices,
         2,
         Some("device_lost"),
@@ -261,8 +194,7 @@ async fn sound_devices_lost_in_a_call_are_replaced_within_a_second_and_it_is_sai
     )
     .await;
     assert!(took < RECOVERY, "{took:?}");
-    wait_for(
-        &mut events,
+    ada.wait_for(
         "silence",
         |event| matches!(event, ClientEvent::Stats(stats) if stats.audio_out.audio_level == 0.0),
     )
@@ -270,20 +202,13 @@ async fn sound_devices_lost_in_a_call_are_replaced_within_a_second_and_it_is_sai
 
     // What was chosen comes back, which is what the person expects and needs no word.
     devices.headset_gone.store(false, Ordering::Release);
-    let took = shown(&client, &devices, 2, None, "device_lost", MicrophoneState::Ok).await;
+    let took = shown(&ada, &devices, 2, None, "device_lost", MicrophoneState::Ok).await;
     assert!(took < RECOVERY, "{took:?}");
-    wait_for(
-        &mut events,
+    ada.wait_for(
         "sound",
         |event| matches!(event, ClientEvent::Stats(stats) if stats.audio_out.audio_level > 0.01),
     )
     .await;
-    client.command(Command::HangUp).await.expect("accepted");
-    wait_for(&mut events, "the end", |event| {
-        matches!(event, ClientEvent::Ended(_))
-    })
-    .await;
-    client.stop().await;
-    echo.stop().await;
-    server.shutdown().await;
+    ada.hang_up().await;
+    ada.end().await;
 }

@@ -7,6 +7,7 @@
 pub mod audio;
 pub mod camera;
 mod list;
+mod sync;
 mod system;
 mod thread;
 

@@ -12,6 +12,7 @@ pub mod jitter_buffer;
 pub mod packet;
 pub mod sounds;
 pub mod spec;
+mod sync;
 pub mod synthetic;
 mod thread;
 pub mod units;

@@ -54,7 +54,7 @@ pub(crate) fn event_parameters(clock_rate: u32) -> RTCRtpCodecParameters {
 }
 
 /// The clocks of these codecs, each once, that of the most wanted codec first: the library tells digits of different
-/// clocks not apart and offers the first of them alone.
+/// clocks not apart and offers the first of them alone; the others are added to what it says.
 pub(crate) fn clock_rates(codecs: &[AudioCodec]) -> Vec<u32> {
     let mut rates = Vec::new();
     for codec in codecs {

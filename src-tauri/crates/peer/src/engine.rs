@@ -4,6 +4,7 @@ use crate::codec::{audio_parameters, clock_rates, event_parameters, video_parame
 use crate::config::{IceServer, PeerConfig};
 use crate::error::PeerError;
 use crate::estimator::{Coverage, PublishedEstimator};
+use crate::event_numbers::{EventNumbering, EventNumbers};
 use crate::feedback_interval::{self, FeedbackInterval};
 use crate::frame_sender::Gate;
 use crate::ledger::Ledger;
@@ -61,6 +62,7 @@ const NACKS_PER_PACKET: u16 = 20;
 const WIRE_TAP: usize = 500;
 const RTX_UNPACKER: usize = 4_500;
 const VOICE_REPAIR: usize = 4_600;
+const EVENT_NUMBERING: usize = 19_000;
 const MEDIA_TAP: usize = 20_000;
 
 /// Workarounds that a test turns off to show what they are for.
@@ -98,6 +100,7 @@ pub(crate) struct Taps {
     pub(crate) outlet: Arc<Outlet>,
     pub(crate) sinks: Arc<Mutex<Sinks>>,
     pub(crate) repair_types: Arc<RepairTypes>,
+    pub(crate) event_numbers: Arc<EventNumbers>,
     /// Closed while pictures are behind.
     pub(crate) pictures: Arc<Gate>,
     #[cfg(test)]
@@ -182,6 +185,10 @@ fn with_our_interceptors(
         .with(Slot::TwccReceiver, FeedbackInterval::new(feedback))
         .with(Slot::from(WIRE_TAP), wire)
         .with(Slot::from(VOICE_REPAIR), voice_repair)
+        .with(
+            Slot::from(EVENT_NUMBERING),
+            EventNumbering::new(streams.audio, taps.event_numbers.clone()),
+        )
         .with(Slot::from(MEDIA_TAP), media);
     #[cfg(test)]
     if !taps.workarounds.unpacks_rtx {

@@ -1,7 +1,8 @@
 //! The way of encoded frames from a media thread into the connection.
 
+use crate::codec::audio_clock_rate;
 use crate::config::{AudioCodec, VideoCodec};
-use crate::digits::{DigitSender, Digits, DigitsRefused, EventPacket};
+use crate::digits::{Dialled, DigitSender, Digits, DigitsRefused};
 use crate::event::Codec;
 use ahoy_media::codec::opus::OpusParameters;
 use ahoy_media::packet::EncodedFrame;
@@ -91,8 +92,8 @@ pub(crate) struct Gate {
     /// What the other side says of the Opus it gets.
     opus: Mutex<OpusParameters>,
     digits: Mutex<DigitSender>,
-    /// The payload type of digits; `None` = the other side takes none.
-    events: Mutex<Option<u8>>,
+    /// The payload type under which the library takes digits, and their clock in Hz; `None` = the other side takes none.
+    events: Mutex<Option<(u8, u32)>>,
     /// What was handed on has not left yet.
     behind: AtomicBool,
     dropped: AtomicU64,
@@ -113,8 +114,8 @@ impl Gate {
         !self.behind.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_events(&self, payload_type: Option<u8>) {
-        *self.events.lock().unwrap_or_else(PoisonError::into_inner) = payload_type;
+    pub(crate) fn set_events(&self, events: Option<(u8, u32)>) {
+        *self.events.lock().unwrap_or_else(PoisonError::into_inner) = events;
     }
 
     pub(crate) fn set_opus(&self, parameters: OpusParameters) {
@@ -138,14 +139,17 @@ impl Gate {
         self.events().is_some()
     }
 
-    /// What takes the place of a voice frame, if anything does, and its payload type.
-    pub(crate) fn digits_for(&self, rtp_time: RtpTime, codec: AudioCodec) -> Option<(u8, Vec<EventPacket>)> {
-        let payload_type = self.events()?;
-        let packets = self.digits().handle_frame(rtp_time, codec);
-        (!packets.is_empty()).then_some((payload_type, packets))
+    /// What is sent of digits beside a voice frame or in its place, if anything is, and its payload type.
+    pub(crate) fn digits_for(&self, rtp_time: RtpTime, codec: AudioCodec) -> Option<(u8, Dialled)> {
+        // Another codec is agreed on before its events are.
+        let (payload_type, _) = self
+            .events()
+            .filter(|events| events.1 == audio_clock_rate(codec))?;
+        let dialled = self.digits().handle_frame(rtp_time, codec);
+        (!dialled.events.is_empty()).then_some((payload_type, dialled))
     }
 
-    fn events(&self) -> Option<u8> {
+    fn events(&self) -> Option<(u8, u32)> {
         *self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

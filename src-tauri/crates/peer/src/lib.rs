@@ -13,6 +13,7 @@ mod engine;
 mod error;
 mod estimator;
 mod event;
+mod event_numbers;
 mod feedback_interval;
 mod frame_sender;
 mod handler;

@@ -159,7 +159,12 @@ impl MediaTap {
         drop(ledger);
         // Comfort noise and digits are no speech of any codec here.
         if kind == MediaKind::Audio && codec.is_none() {
-            if digits && let Some(digit) = self.digits.handle_packet(received.rtp_time, &packet.payload) {
+            let at = received.rtp_time;
+            if digits
+                && let Some(digit) =
+                    self.digits
+                        .handle_packet(received.ssrc, payload_type, at, &packet.payload)
+            {
                 self.outlet.push(PeerEvent::Digit(digit));
             }
             return;

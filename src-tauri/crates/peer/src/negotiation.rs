@@ -10,6 +10,7 @@ use crate::config::{AudioCodec, OfferMedia, PeerConfig, VideoCodec};
 use crate::engine::Workarounds;
 use crate::error::PeerError;
 use crate::event::{Codec, MediaKind};
+use crate::event_numbers::EventNumbers;
 use crate::frame_sender::FrameSender;
 use crate::handler::Handler;
 use crate::held_candidates::HeldCandidates;
@@ -182,10 +183,10 @@ impl Negotiation {
         handler.take_channel(channel);
         let offer = connection.create_offer(None).await.map_err(failed)?;
         let sdp = self
-            .describe_locally(connection, handler, offer)
+            .describe_locally(connection, handler, offer, None)
             .await
             .map_err(failed)?;
-        Ok(sdp::with_opus_wish(&sdp, self.wish))
+        Ok(self.told(&sdp, &self.local_events))
     }
 
     pub(crate) async fn reoffer(
@@ -210,7 +211,7 @@ impl Negotiation {
             sdp::with_private_relays(&description.sdp)
         };
         self.proposal = Some(Proposal { description });
-        Ok(sdp::with_opus_wish(&sdp, self.wish))
+        Ok(self.told(&sdp, &sdp::offered_events(&sdp, &self.local_events)))
     }
 
     pub(crate) async fn create_answer(
@@ -244,7 +245,7 @@ impl Negotiation {
         let answer = connection.create_answer(None).await.map_err(failed)?;
         self.lead_with_agreed(&answer.sdp).await;
         let sdp = self
-            .describe_locally(connection, handler, answer)
+            .describe_locally(connection, handler, answer, Some(offer_sdp))
             .await
             .map_err(failed)?;
         self.remote = offered;
@@ -252,7 +253,7 @@ impl Negotiation {
         if self.shared_kinds().next().is_none() {
             return Err(PeerError::NoCommonCodec);
         }
-        let sdp = sdp::with_opus_wish(&sdp::with_private_relays(&sdp), self.wish);
+        let sdp = self.told(&sdp::with_private_relays(&sdp), &self.local_events);
         // The library keeps its own order, and the other side sends what comes first here.
         let ours: Vec<AudioCodec> = self.local_audio.iter().map(|&(_, codec)| codec).collect();
         let sdp = match sdp::answered_codec(offer_sdp, &ours) {
@@ -281,7 +282,7 @@ impl Negotiation {
         let description =
             RTCSessionDescription::answer(answer_sdp.to_owned()).map_err(PeerError::bad_description)?;
         if let Some(proposal) = self.proposal.take() {
-            self.describe_locally(connection, handler, proposal.description)
+            self.describe_locally(connection, handler, proposal.description, None)
                 .await
                 .map_err(|error| PeerError::failed("apply its own re-offer", error))?;
         }
@@ -310,6 +311,7 @@ impl Negotiation {
     pub(crate) async fn open_gates(
         &self,
         connection: &dyn PeerConnection,
+        event_numbers: &EventNumbers,
         audio_out: &FrameSender,
         video_out: &FrameSender,
     ) {
@@ -318,7 +320,13 @@ impl Negotiation {
             let negotiated = self.negotiated(kind).await;
             tracing::debug!(?kind, ?negotiated, "negotiated");
             if let Some((Codec::Audio(codec), payload_type)) = negotiated {
-                frames.gate().set_events(self.event_payload_type(codec));
+                let events = self.events_beside(codec).zip(self.library_events().await);
+                if let Some(((number, _), library)) = events {
+                    event_numbers.set(library, number);
+                }
+                frames
+                    .gate()
+                    .set_events(events.map(|((_, clock), library)| (library, clock)));
                 let mut said = self.remote_opus.iter();
                 let said = said.find_map(|&(number, said)| (number == payload_type).then_some(said));
                 frames.gate().set_opus(said.unwrap_or_default());
@@ -389,11 +397,19 @@ impl Negotiation {
         self.local_events.iter().map(|&(number, _)| number)
     }
 
-    /// As what digits are sent beside this codec, whose clock theirs must be.
-    fn event_payload_type(&self, codec: AudioCodec) -> Option<u8> {
+    /// As what digits are sent beside this codec, and their clock, which must be its own.
+    fn events_beside(&self, codec: AudioCodec) -> Option<(u8, u32)> {
         let clock = audio_clock_rate(codec);
-        let find = |events: &[(u8, u32)]| events.iter().find(|event| event.1 == clock).map(|event| event.0);
+        let find = |events: &[(u8, u32)]| events.iter().copied().find(|event| event.1 == clock);
         find(&self.local_events).and_then(|_| find(&self.remote_events))
+    }
+
+    /// The number under which the library takes digits.
+    async fn library_events(&self) -> Option<u8> {
+        let local = self.media.iter().find(|local| local.kind == MediaKind::Audio)?;
+        let parameters = local.sender.as_ref()?.get_parameters().await.ok()?;
+        let mut codecs = parameters.rtp_parameters.codecs.iter();
+        codecs.find_map(|codec| is_events(&codec.rtp_codec.mime_type).then_some(codec.payload_type))
     }
 
     /// Which way media of a kind goes by both descriptions.
@@ -504,18 +520,28 @@ impl Negotiation {
             .await
     }
 
-    /// Sets the local description, which begins the gathering, and returns it as the other side gets it.
+    /// The library's description with what it cannot say itself.
+    fn told(&self, sdp: &str, events: &[(u8, u32)]) -> String {
+        sdp::with_opus_wish(&sdp::with_events(sdp, events), self.wish)
+    }
+
+    /// Sets the local description, which begins the gathering, and returns it as the library has it. `offer_sdp`: what it
+    /// answers.
     async fn describe_locally(
         &mut self,
         connection: &dyn PeerConnection,
         handler: &Handler,
         description: RTCSessionDescription,
+        offer_sdp: Option<&str>,
     ) -> Result<String, Error> {
         let sdp = description.sdp.clone();
         handler.set_local_ufrag(sdp::ice_ufrag(&sdp));
         self.local = sdp::sections(&sdp);
         self.local_audio = sdp::audio_codecs(&sdp);
-        self.local_events = sdp::telephone_events(&sdp);
+        self.local_events = match offer_sdp {
+            Some(offer) => sdp::answered_events(&sdp, offer),
+            None => sdp::offered_events(&sdp, &self.local_events),
+        };
         self.local_video = sdp::video_codecs(&sdp);
         self.local_repairs = sdp::repairs(&sdp);
         connection.set_local_description(description).await?;

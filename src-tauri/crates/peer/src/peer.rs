@@ -8,6 +8,7 @@ use crate::engine::{self, Taps};
 use crate::error::PeerError;
 use crate::event::Codec;
 use crate::event::{MediaKind, PacketSink, PeerEvent, PictureSink, SoundOut, TransportState};
+use crate::event_numbers::EventNumbers;
 use crate::frame_sender::FrameSender;
 use crate::handler::{Handler, SharedHandler};
 use crate::interfaces::Interfaces;
@@ -52,6 +53,7 @@ struct Inner {
     ledger: Arc<Mutex<Ledger>>,
     sinks: Arc<Mutex<Sinks>>,
     repair_types: Arc<RepairTypes>,
+    event_numbers: Arc<EventNumbers>,
     outlet: Arc<Outlet>,
     negotiation: tokio::sync::Mutex<Negotiation>,
     audio_out: FrameSender,
@@ -94,6 +96,7 @@ impl Peer {
             outlet: Arc::new(outlet),
             sinks: Arc::default(),
             repair_types: Arc::default(),
+            event_numbers: Arc::default(),
             pictures: Arc::clone(video_out.gate()),
             #[cfg(test)]
             workarounds: setup.workarounds,
@@ -166,6 +169,7 @@ impl Peer {
             ledger: taps.ledger,
             sinks: taps.sinks,
             repair_types: taps.repair_types,
+            event_numbers: taps.event_numbers,
             outlet: taps.outlet,
             negotiation: tokio::sync::Mutex::new(negotiation),
             audio_out,
@@ -430,7 +434,12 @@ impl Inner {
             );
         self.repair_types.set_received(negotiation.repairs_received());
         negotiation
-            .open_gates(&*self.connection, &self.audio_out, &self.video_out)
+            .open_gates(
+                &*self.connection,
+                &self.event_numbers,
+                &self.audio_out,
+                &self.video_out,
+            )
             .await;
         let pictures = self.video_out.gate().negotiated();
         let repairing = pictures.and_then(|(_, payload_type)| negotiation.repair_of(payload_type));

@@ -1,7 +1,9 @@
 //! The little this crate reads and changes in descriptions itself (RFC 8866 lines). Pure; the library does the rest.
 
+mod events;
 mod opus;
 
+pub(crate) use events::{answered_events, offered_events, with_events};
 pub(crate) use opus::{opus_parameters, with_opus_wish};
 
 use crate::codec::EVENTS;
@@ -305,7 +307,7 @@ pub(crate) fn private_relay(candidate: &str) -> Option<String> {
 }
 
 /// The description with some lines replaced.
-fn lines_by(sdp: &str, replaced: impl Fn(&str) -> Option<String>) -> String {
+fn lines_by(sdp: &str, mut replaced: impl FnMut(&str) -> Option<String>) -> String {
     sdp.split_inclusive('\n')
         .map(|line| replaced(line).unwrap_or_else(|| line.to_owned()))
         .collect()

@@ -113,12 +113,20 @@ impl TrackOut {
         let QueuedFrame { codec, frame } = queued;
         match self.gate.negotiated() {
             Some((agreed, payload_type)) if self.gate.is_open() && agreed == *codec => match codec {
-                Codec::Audio(sound) => match self.gate.digits_for(frame.rtp_time, *sound) {
-                    Some((payload_type, events)) => self.packetizer.packetize_events(payload_type, &events),
-                    // The sender pauses; only digits need to know that time goes on.
-                    None if frame.payload.is_empty() => Vec::new(),
-                    None => self.packetizer.packetize(*codec, payload_type, frame),
-                },
+                Codec::Audio(sound) => {
+                    let mut packets = Vec::new();
+                    if let Some((events, dialled)) = self.gate.digits_for(frame.rtp_time, *sound) {
+                        packets = self.packetizer.packetize_events(events, &dialled.events);
+                        if dialled.replaces_voice {
+                            return packets;
+                        }
+                    }
+                    // When the sender pauses, only digits need to know that time goes on.
+                    if !frame.payload.is_empty() {
+                        packets.extend(self.packetizer.packetize(*codec, payload_type, frame));
+                    }
+                    packets
+                }
                 Codec::Video(_) => self.packetizer.packetize(*codec, payload_type, frame),
             },
             _ => Vec::new(),

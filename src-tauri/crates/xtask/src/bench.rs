@@ -1,7 +1,9 @@
 //! `cargo xtask bench`: calls in the laboratory, and a table of how good they were.
 
+mod arrivals;
 mod call;
 mod figures;
+mod gap;
 mod goals;
 mod lab;
 mod options;

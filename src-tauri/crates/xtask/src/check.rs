@@ -51,6 +51,19 @@ pub fn test() -> Result<()> {
             .run()
             .map(done)
     })?;
+    steps.step("threads in every order", || {
+        Invocation::cargo()
+            .args([
+                "test",
+                "--manifest-path",
+                "tests/loom/Cargo.toml",
+                "--test",
+                "models",
+            ])
+            .env("CARGO_TARGET_DIR", workspace::target().join("loom"))
+            .run()
+            .map(done)
+    })?;
     steps.step("calls with a browser", browser)?;
     steps.step("window", window)?;
     steps.print_summary();

@@ -3,10 +3,10 @@
 //! They copy samples and count: no allocation, lock, log, clock, system call or panic. Each is a plain function over its
 //! state, so a test runs it under an allocator that counts.
 
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use cpal::{FromSample, Sample};
 use rtrb::{Consumer, Producer, RingBuffer};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What the callbacks count; read by the other end.
 #[derive(Debug, Default)]

@@ -2,8 +2,8 @@
 //!
 //! A lock-free ring of mono 48 kHz samples and the length of the speaker's queue. Neither side ever waits.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Samples from `audio-rx` to `audio-tx`, half a second. Overflow: the newest are dropped and counted; the canceller

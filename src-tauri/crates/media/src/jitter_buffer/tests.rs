@@ -2,6 +2,7 @@ use super::*;
 use crate::units::{RtpTime, SequenceNumber};
 use proptest::prelude::*;
 
+mod recorded;
 mod traces;
 
 const FRAME: Duration = Duration::from_millis(20);

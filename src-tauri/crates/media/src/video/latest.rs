@@ -3,7 +3,7 @@
 //! Between two threads of different pace: the writer never waits, the reader never sees an old picture. Not for
 //! real-time callbacks (it locks). An async reader passes a waker to [`Latest::with_waker`] and calls [`Latest::newer_than`].
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 type Waker = Box<dyn Fn() + Send + Sync>;

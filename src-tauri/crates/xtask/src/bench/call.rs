@@ -1,9 +1,11 @@
 //! One call between two programs in the laboratory, of ours or of another client.
 
+use super::arrivals;
 use super::figures::Figures;
+use super::gap;
 use super::lab::{Lab, Network, Side, Sound};
 use super::program::Program;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -57,10 +59,17 @@ impl Studio<'_> {
             side.finish(END)?;
         }
         let scores = self.lab.score(&recording)?;
+        let log = fs::read_to_string(folder.join("b.log"))?;
+        fs::write(folder.join("arrivals.txt"), arrivals::from_log(&log))?;
         save(&folder.join("a.jsonl"), &line.a.events)?;
         save(&folder.join("b.jsonl"), &line.b.events)?;
         save(&folder.join("scores.json"), std::slice::from_ref(&scores))?;
-        Ok(Figures::read(&line.a.events, &line.b.events, &scores))
+        let figures = Figures::read(&line.a.events, &line.b.events, &scores);
+        let (said, heard) = both_ends(&recording)?;
+        Ok(Figures {
+            gap: figures.delay.and_then(|delay| gap::longest(&said, &heard, delay)),
+            ..figures
+        })
     }
 
     fn ours(&self, program: &Path, network: &Network<'_>, folder: &Path) -> Result<Line> {
@@ -81,7 +90,9 @@ impl Studio<'_> {
                 .envs(self.sound.variables(side)?);
             Ok(command)
         };
-        let listen = client(Side::B, &["listen", "--calls", "1"])?;
+        let mut listen = client(Side::B, &["listen", "--calls", "1", "--log", arrivals::FILTER])?;
+        // Colours would stand between the words of its log.
+        listen.env("NO_COLOR", "1");
         let mut b = Program::start("B", listen, &folder.join("b.log"))?;
         b.wait_for("that it is signed in", SET_UP, |event| {
             event["event"] == "signed_in"
@@ -120,6 +131,22 @@ struct Line {
     a: Program,
     b: Program,
     _server: Option<Program>,
+}
+
+/// What A's microphone and B's loudspeaker had, of the laboratory's recording.
+fn both_ends(recording: &Path) -> Result<(Vec<f32>, Vec<f32>)> {
+    let mut reader =
+        hound::WavReader::open(recording).with_context(|| format!("cannot read {}", recording.display()))?;
+    let (format, channels) = (reader.spec(), usize::from(reader.spec().channels));
+    if channels != 4 || format.sample_rate as usize != gap::RATE {
+        bail!("{} is not of the laboratory: {format:?}", recording.display());
+    }
+    let samples = reader.samples::<i16>().collect::<Result<Vec<i16>, _>>()?;
+    let channel = |at: usize| {
+        let its = samples.iter().skip(at).step_by(channels);
+        its.map(|sample| f32::from(*sample) / 32_768.0).collect()
+    };
+    Ok((channel(0), channel(3)))
 }
 
 fn is_connected(event: &Value) -> bool {

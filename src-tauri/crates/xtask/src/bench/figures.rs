@@ -18,6 +18,11 @@ pub struct Figures {
     pub bitrate: Option<f64>,
     /// Milliseconds that B's jitter buffer held a sample.
     pub buffer: Option<f64>,
+    /// Milliseconds that B's jitter buffer held a sample five seconds after the second in which most was made up, above
+    /// what it did before.
+    pub after_spike: Option<f64>,
+    /// Milliseconds of the longest silence that was heard and not said.
+    pub gap: Option<f64>,
     /// Cores that A's process used.
     pub cores: Option<f64>,
 }
@@ -28,6 +33,7 @@ impl Figures {
             .as_array()
             .map(|lags| lags.iter().filter_map(Value::as_f64).collect())
             .unwrap_or_default();
+        let after_spike = after_spike(b);
         let (a, b) = (Span::of(a), Span::of(b));
         let audible = |span: &Span<'_>| {
             let concealed = span.grown(&["audio_in", "concealedSamples"])?;
@@ -47,10 +53,9 @@ impl Figures {
             bitrate: a
                 .as_ref()
                 .and_then(|a| Some(8.0 * a.grown(&["audio_out", "bytesSent"])? / a.seconds()?)),
-            buffer: b.as_ref().and_then(|b| {
-                let held = b.grown(&["audio_in", "jitterBufferDelay"])?;
-                Some(1e3 * held / b.grown(&["audio_in", "jitterBufferEmittedCount"])?)
-            }),
+            buffer: b.as_ref().and_then(Span::held),
+            after_spike,
+            gap: None,
             cores: a
                 .as_ref()
                 .and_then(|a| Some(a.grown(&["process", "cpu_s"])? / a.seconds()?)),
@@ -70,6 +75,8 @@ impl Figures {
             stoi: middle(|call| call.stoi),
             bitrate: middle(|call| call.bitrate),
             buffer: middle(|call| call.buffer),
+            after_spike: middle(|call| call.after_spike),
+            gap: middle(|call| call.gap),
             cores: middle(|call| call.cores),
         }
     }
@@ -99,11 +106,51 @@ impl<'a> Span<'a> {
         Some(at(self.last)? - at(self.first)?)
     }
 
+    /// Milliseconds that the jitter buffer held a sample.
+    fn held(&self) -> Option<f64> {
+        let held = self.grown(&["audio_in", "jitterBufferDelay"])?;
+        Some(1e3 * held / self.grown(&["audio_in", "jitterBufferEmittedCount"])?)
+    }
+
     /// How much a counter grew.
     fn grown(&self, path: &[&str]) -> Option<f64> {
         let read = |event: &Value| path.iter().fold(event, |value, key| &value[*key]).as_f64();
         Some(read(self.last)? - read(self.first)?)
     }
+}
+
+/// Seconds that the buffer has to come back in (GOALS P7).
+const RECOVERY: f64 = 5.0;
+
+fn after_spike(b: &[Value]) -> Option<f64> {
+    let all: Vec<&Value> = b.iter().filter(|event| event["event"] == "stats").collect();
+    let begun = at(all.first()?)?;
+    let spans: Vec<Span<'_>> = all
+        .windows(2)
+        .map(|two| Span {
+            first: two[0],
+            last: two[1],
+        })
+        .filter(|span| at(span.first).is_some_and(|at| at >= begun + LEARNING))
+        .collect();
+    let made_up = |span: &&Span<'_>| span.grown(&["audio_in", "concealedSamples"]).unwrap_or(0.0);
+    let spike = spans
+        .iter()
+        .max_by(|one, other| made_up(one).total_cmp(&made_up(other)))?;
+    let (began, ended) = (at(spike.first)?, at(spike.last)?);
+    let before = Span {
+        first: spans.first()?.first,
+        last: spike.first,
+    };
+    let after = spans
+        .iter()
+        .find(|span| at(span.first).is_some_and(|at| at >= ended + RECOVERY))?;
+    let floor = if began > at(before.first)? {
+        before.held()?
+    } else {
+        return None;
+    };
+    Some(after.held()? - floor)
 }
 
 fn at(event: &Value) -> Option<f64> {
@@ -148,6 +195,30 @@ mod tests {
         assert_eq!((figures.pesq, figures.stoi), (Some(3.5), None));
         assert!(figures.buffer.is_some_and(|ms| (ms - 30.0).abs() < 1e-6));
         assert!(figures.cores.is_some_and(|cores| (cores - 0.1).abs() < 1e-9));
+    }
+
+    #[test]
+    fn the_buffer_after_a_spike_is_compared_with_before() {
+        // Each second a second of sound: 30 ms held, 200 ms for four seconds after the spike, and then 38.
+        let mut held = 0.0;
+        let call: Vec<Value> = (1..25_u64)
+            .map(|second| {
+                held += 48_000.0
+                    * if second < 13 {
+                        0.030
+                    } else if second < 17 {
+                        0.2
+                    } else {
+                        0.038
+                    };
+                let concealed = if second < 13 { 0 } else { 14_000 };
+                json!({"event": "stats", "at_ms": second * 1000, "audio_in": {"concealedSamples": concealed,
+                    "jitterBufferDelay": held, "jitterBufferEmittedCount": second * 48_000}})
+            })
+            .collect();
+        assert!(after_spike(&call).is_some_and(|ms| (ms - 8.0).abs() < 1e-6));
+        assert_eq!(after_spike(&call[..16]), None, "it ended too early");
+        assert_eq!(after_spike(&call[..1]), None);
     }
 
     #[test]

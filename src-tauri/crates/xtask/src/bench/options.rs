@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 /// Seconds of speech in one call, unless said otherwise.
 const SECONDS: u32 = 40;
 /// The voice scenarios of the product's goals.
-const SCENARIOS: [&str; 11] = [
+const SCENARIOS: [&str; 12] = [
     "clean",
     "loss0",
     "loss2",
@@ -17,6 +17,7 @@ const SCENARIOS: [&str; 11] = [
     "burst20x3",
     "delay50-jitter10",
     "rate25k",
+    "spike300",
 ];
 
 #[derive(Debug, PartialEq, Eq)]

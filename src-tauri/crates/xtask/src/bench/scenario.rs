@@ -1,4 +1,4 @@
-//! What the network does in a call: a file of the laboratory, or one made from a name such as `loss50`.
+//! What the network does in a call: a file of the laboratory, or one made from a name such as `loss50` or `spike300`.
 
 use anyhow::{Result, bail};
 use std::fs;
@@ -12,7 +12,7 @@ pub fn file(name: &str, laboratory: &Path, folder: &Path) -> Result<PathBuf> {
     }
     let Some(text) = made(name) else {
         bail!(
-            "bench: no scenario {name} in {}, and its name is neither lossPERCENT, burstPERCENTxLENGTH nor rateKBITSk",
+            "bench: no scenario {name} in {}, and its name is neither lossPERCENT, burstPERCENTxLENGTH, rateKBITSk nor spikeMS",
             ready.display()
         );
     };
@@ -21,8 +21,14 @@ pub fn file(name: &str, laboratory: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(file)
 }
 
+/// When in a scenario a spike comes, in seconds: late enough that what a call learns in its beginning is behind it.
+const SPIKE_AT: u32 = 12;
+
 /// Both ways alike, 20 ms one way.
 fn made(name: &str) -> Option<String> {
+    if let Some(length) = name.strip_prefix("spike") {
+        return Some(spike(number(length)?));
+    }
     let fault = if let Some(percent) = name.strip_prefix("loss") {
         format!("loss={}", number(percent)?)
     } else if let Some((percent, length)) = name.strip_prefix("burst").and_then(|rest| rest.split_once('x')) {
@@ -32,6 +38,21 @@ fn made(name: &str) -> Option<String> {
         format!("rate={}k queue=400", number(kbits)?)
     };
     Some(format!("0 *.up delay=20\n0 a.up {fault}\n0 b.up {fault}\n"))
+}
+
+/// Nothing comes for so many milliseconds, and then everything that was sent meanwhile at once.
+fn spike(milliseconds: u32) -> String {
+    let mut text = "0 *.up delay=20\n".to_owned();
+    for waited in (0..milliseconds).step_by(10) {
+        let at = f64::from(SPIKE_AT) + f64::from(waited) / 1000.0;
+        let left = milliseconds - waited;
+        for side in ["a", "b"] {
+            text.push_str(&format!("{at:.3} {side}.up delay={}\n", 20 + left));
+        }
+    }
+    let end = f64::from(SPIKE_AT) + f64::from(milliseconds) / 1000.0;
+    text.push_str(&format!("{end:.3} a.up delay=20\n{end:.3} b.up delay=20\n"));
+    text
 }
 
 fn number(text: &str) -> Option<u32> {
@@ -50,7 +71,19 @@ mod tests {
         );
         assert!(made("burst20x3").is_some_and(|text| text.contains("a.up burst=20:3")));
         assert!(made("rate25k").is_some_and(|text| text.contains("b.up rate=25k queue=400")));
-        for unknown in ["loss", "lossy", "burst10", "rate25", "storm"] {
+        let spike = made("spike20").expect("known");
+        assert_eq!(
+            spike
+                .lines()
+                .filter(|line| line.contains("a.up"))
+                .collect::<Vec<_>>(),
+            [
+                "12.000 a.up delay=40",
+                "12.010 a.up delay=30",
+                "12.020 a.up delay=20"
+            ]
+        );
+        for unknown in ["spike", "loss", "lossy", "burst10", "rate25", "storm"] {
             assert_eq!(made(unknown), None, "{unknown}");
         }
     }

@@ -5,7 +5,7 @@ use crate::audio::frame::{FRAME_SAMPLES, mix_to_mono};
 use crate::audio::level::Level;
 use crate::audio::resample::{FormatError, ToDevice};
 use crate::audio::stretch::Stretcher;
-use crate::codec::{AudioDecoder, CodecError, SoundCodec};
+use crate::codec::{AudioDecoder, CodecError, PacketContent, SoundCodec};
 use crate::device::AudioFormat;
 use crate::jitter_buffer::{JitterBuffer, JitterBufferSettings, Pace, Playout, Pull};
 use crate::packet::ReceivedPacket;
@@ -82,10 +82,27 @@ impl PlayoutPipeline {
             Ok(content) if content.samples > 0 => {
                 self.stats.frame_time = SampleRate::HZ_48000.time_of(content.samples as usize);
                 self.stats.channels = content.channels;
+                self.trace(&packet, content);
                 self.buffer.insert(packet, content);
             }
             Ok(_) | Err(_) => self.stats.packets_corrupt += 1,
         }
+    }
+
+    /// Everything that the buffer goes by, so that a call can be replayed through one: `cargo xtask bench voice` keeps it.
+    fn trace(&self, packet: &ReceivedPacket, content: PacketContent) {
+        let first = self.stats.first_received_at.unwrap_or(packet.arrived_at);
+        let at = packet.arrived_at.saturating_duration_since(first);
+        tracing::trace!(
+            target: "ahoy_media::arrivals",
+            at_us = at.as_micros(),
+            sequence = packet.sequence.as_u16(),
+            rtp_time = packet.rtp_time.as_u32(),
+            samples = content.samples,
+            protects = content.protects,
+            rebuilds = content.rebuilds,
+            rests = content.rests,
+        );
     }
 
     /// Appends the next stretch of interleaved samples for the device; returns how long it plays.

@@ -50,7 +50,7 @@ impl Law for ALaw {
 
 pub(super) fn mu_law_code(sample: i16) -> u8 {
     let sign = if sample < 0 { 0x80 } else { 0 };
-    let magnitude = i32::from(sample).abs().min(MU_LAW_CLIP) + MU_LAW_BIAS;
+    let magnitude = magnitude(sample).min(MU_LAW_CLIP) + MU_LAW_BIAS;
     let segment = (magnitude >> 7).ilog2();
     let step = (magnitude >> (segment + 3)) & 0x0F;
     !(sign | (segment << 4) as u8 | step as u8)
@@ -58,8 +58,8 @@ pub(super) fn mu_law_code(sample: i16) -> u8 {
 
 pub(super) fn a_law_code(sample: i16) -> u8 {
     let sign = if sample < 0 { 0 } else { 0x80 };
-    // Twelve bits of magnitude; a negative sample is counted from -1.
-    let magnitude = i32::from(if sample < 0 { !sample } else { sample }) >> 4;
+    // Twelve bits of it.
+    let magnitude = magnitude(sample) >> 4;
     let code = if magnitude < 32 {
         magnitude
     } else {
@@ -67,6 +67,12 @@ pub(super) fn a_law_code(sample: i16) -> u8 {
         ((segment + 1) << 4) | ((magnitude >> segment) & 0x0F)
     };
     (sign | code as u8) ^ A_LAW_INVERSION
+}
+
+/// A negative sample is counted from -1, as in the ITU's Software Tool Library (G.191): it decides where a sample is as
+/// far from one value as from the next.
+fn magnitude(sample: i16) -> i32 {
+    i32::from(if sample < 0 { !sample } else { sample })
 }
 
 const fn mu_law_sample(code: u8) -> i16 {

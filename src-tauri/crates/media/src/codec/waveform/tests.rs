@@ -1,6 +1,8 @@
 use super::g711::{a_law_code, mu_law_code};
 use super::*;
 
+mod reference;
+
 fn tone(hz: f32, count: usize) -> Vec<f32> {
     (0..count)
         .map(|n| 0.25 * (std::f32::consts::TAU * hz * n as f32 / 48_000.0).sin())
