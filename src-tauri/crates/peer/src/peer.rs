@@ -4,6 +4,7 @@ use crate::check_code;
 use crate::codec::audio_clock_rate;
 use crate::config::{IceServer, OfferMedia, PeerConfig};
 use crate::digits::{Digits, DigitsRefused};
+use crate::early_media::Keys;
 use crate::engine::{self, Taps};
 use crate::error::PeerError;
 use crate::event::Codec;
@@ -98,8 +99,9 @@ impl Peer {
             #[cfg(test)]
             workarounds: setup.workarounds,
         };
+        let keys = Arc::<Keys>::default();
         let gates = [Arc::clone(audio_out.gate()), Arc::clone(video_out.gate())];
-        let handler = Arc::new(Handler::new(taps.outlet.clone(), gates));
+        let handler = Arc::new(Handler::new(taps.outlet.clone(), gates, Arc::clone(&keys)));
         let socket_send_errors = Arc::new(AtomicU64::new(0));
         let interfaces = setup
             .interfaces
@@ -112,6 +114,7 @@ impl Peer {
             socket_send_errors.clone(),
             Arc::clone(&turn_streams),
             Arc::clone(&rehearsal),
+            keys,
         );
         #[cfg(test)]
         let runtime = runtime.repeating_handshake(setup.workarounds.repeats_handshake);
@@ -234,6 +237,11 @@ impl Peer {
     /// Which way pictures go by the last negotiation.
     pub async fn video_direction(&self) -> Direction {
         self.inner.negotiation.lock().await.direction(MediaKind::Video)
+    }
+
+    /// Whether the other side agreed to send sound.
+    pub async fn hears(&self) -> bool {
+        self.inner.negotiation.lock().await.hears()
     }
 
     /// Uses other STUN and TURN servers, or other credentials for them, from the next restart on; an empty list keeps
