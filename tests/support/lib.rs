@@ -1,6 +1,7 @@
 //! Runs the headless client and the server as separate programs and reads what they print; drives windows and browsers.
 
 mod folder;
+mod mute_keeper;
 mod party;
 mod process;
 mod programs;
@@ -9,6 +10,7 @@ mod talk;
 pub mod webdriver;
 
 pub use folder::TempFolder;
+pub use mute_keeper::mute_keeper;
 pub use party::Party;
 pub use process::Usage;
 pub use programs::{cli, serial};
