@@ -3,11 +3,13 @@
 mod folder;
 mod mute_keeper;
 mod party;
+pub mod pictures;
 mod process;
 mod programs;
 mod server;
 mod talk;
 pub mod webdriver;
+pub mod window;
 
 pub use folder::TempFolder;
 pub use mute_keeper::mute_keeper;

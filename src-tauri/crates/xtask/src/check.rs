@@ -93,7 +93,7 @@ fn browser() -> Result<Outcome> {
 }
 
 /// Programs without which the window cannot be driven unseen.
-const WINDOW_TOOLS: [&str; 2] = ["Xvfb", "WebKitWebDriver"];
+const WINDOW_TOOLS: [&str; 3] = ["Xvfb", "WebKitWebDriver", "dbus-daemon"];
 
 fn window() -> Result<Outcome> {
     let missing: Vec<&str> = WINDOW_TOOLS
@@ -108,7 +108,15 @@ fn window() -> Result<Outcome> {
         return Ok(Outcome::Skipped(format!("no {missing} on this system")));
     }
     Invocation::cargo()
-        .args(["test", "--workspace", "--test", "window"])
+        .args(["test", "--workspace"])
+        .args([
+            "--test",
+            "window",
+            "--test",
+            "window_link",
+            "--test",
+            "window_stream",
+        ])
         .args(FEATURES)
         .args(["--", "--ignored", "--nocapture"])
         .env("AHOY_WINDOW", workspace::built(Profile::Dev, "ahoy"))
