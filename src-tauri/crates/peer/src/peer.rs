@@ -118,13 +118,20 @@ impl Peer {
         );
         #[cfg(test)]
         let runtime = runtime.repeating_handshake(setup.workarounds.repeats_handshake);
+        let allocation_refresh = engine::ALLOCATION_REFRESH;
+        #[cfg(test)]
+        let allocation_refresh = if setup.workarounds.refreshes_early {
+            allocation_refresh
+        } else {
+            Duration::MAX
+        };
         let connection = PeerConnectionBuilder::new()
             .with_configuration(engine::configuration(
                 &config.ice_servers,
                 config.relay_only,
                 &turn_streams,
             ))
-            .with_setting_engine(engine::settings(&config))
+            .with_setting_engine(engine::settings(&config, allocation_refresh))
             .with_media_engine(media_engine)
             .with_interceptor_registry(registry)
             .with_handler(Arc::new(SharedHandler(handler.clone())))

@@ -112,6 +112,10 @@ impl Runtime for CountedRuntime {
         })
     }
 
+    fn now(&self) -> Instant {
+        self.inner.now()
+    }
+
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
         if !self.relay_flush.cuts_wait(Instant::now()) {
             return self.inner.sleep(duration);
