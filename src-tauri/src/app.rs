@@ -5,7 +5,7 @@ use crate::random::secret_word;
 use crate::session::{Session, SessionHandle};
 use crate::settings_file::{SettingsFile, StoredSettings};
 use crate::video_feed::VideoFeed;
-use crate::{bridge, commands, graphics};
+use crate::{bridge, commands, graphics, only_window};
 use ahoy_devices::SystemDevices;
 use anyhow::{Context, Result};
 use std::sync::Arc;
@@ -13,14 +13,18 @@ use std::time::Duration;
 use tauri::{AppHandle, Manager, RunEvent, WebviewUrl, WebviewWindowBuilder};
 
 /// The one window.
-const WINDOW: &str = "main";
+pub(crate) const WINDOW: &str = "main";
 
 /// Longest time that hanging up and signing out may hold up the end of the program (chosen).
 const GOODBYE: Duration = Duration::from_secs(3);
 
 /// Runs until the window is closed.
 pub fn run(arguments: Arguments) -> Result<()> {
-    tauri::Builder::default()
+    let mut builder = tauri::Builder::default();
+    if !arguments.is_apart() {
+        builder = builder.plugin(only_window::plugin());
+    }
+    builder
         .invoke_handler(tauri::generate_handler![
             commands::current,
             commands::place_call,
@@ -54,6 +58,13 @@ pub fn run(arguments: Arguments) -> Result<()> {
         .build(tauri::generate_context!())
         .context("cannot start the window")?
         .run(|app, event| {
+            // macOS alone hands links over this way, also the one that the program was started for.
+            #[cfg(target_os = "macos")]
+            if let RunEvent::Opened { urls } = &event {
+                for url in urls {
+                    only_window::open_link(app, Some(url.as_str().to_owned()));
+                }
+            }
             // `code` is set when `say_goodbye` ends the program.
             if let RunEvent::ExitRequested { code: None, api, .. } = event {
                 api.prevent_exit();

@@ -1,4 +1,5 @@
-//! Options of the window's command line; for tests, for two windows on one machine, and for trying devices out.
+//! Options of the window's command line; for tests, for two windows on one machine, and for trying devices out. Started
+//! without any, the window is the only one.
 
 use ahoy_media::spec::DeviceSpec;
 use clap::Parser;
@@ -36,6 +37,14 @@ pub struct Arguments {
     pub log: String,
 }
 
+impl Arguments {
+    /// Whether the window is one of several on purpose. Any other start hands its link to the window that is open.
+    pub fn is_apart(&self) -> bool {
+        let tried_out = [&self.microphone, &self.speaker, &self.camera];
+        self.server.is_some() || self.host_pair || tried_out.iter().any(|device| device.is_some())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +64,25 @@ mod tests {
         assert_eq!(arguments.microphone, Some(DeviceSpec::Tone { hz: 440 }));
         assert_eq!(arguments.speaker, Some(DeviceSpec::Null));
         assert!(Arguments::try_parse_from(["ahoy", "--camera", "nonsense"]).is_err());
+    }
+
+    #[test]
+    fn only_a_start_without_options_is_for_the_window_that_is_open() {
+        let is_apart = |line: &[&str]| {
+            let arguments = Arguments::try_parse_from([&["ahoy"], line].concat());
+            arguments.expect("all are known").is_apart()
+        };
+        assert!(!is_apart(&[]));
+        assert!(!is_apart(&["ahoy:room?server=wss://h/signaling&room=x"]));
+        for line in [
+            &["--host-pair"][..],
+            &["--server", "ws://h/ws"],
+            &["--camera", "null"],
+            &["--speaker", "null"],
+            &["--microphone", "null"],
+        ] {
+            assert!(is_apart(line), "{line:?}");
+        }
     }
 
     #[test]

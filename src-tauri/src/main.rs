@@ -3,6 +3,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `app` | start and end: window, feed, session |
+//! | `only_window` | what becomes of a second start: its link goes to the window that is open |
 //! | `session` | who is signed in where: the client, and the embedded server with Echo |
 //! | `commands` | one function per intent of the user |
 //! | `view_model` | what the page shows, and the contract with it |
@@ -22,6 +23,7 @@ mod commands;
 mod embedded;
 mod graphics;
 mod invitation;
+mod only_window;
 mod random;
 mod session;
 mod settings_file;

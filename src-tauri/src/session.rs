@@ -42,8 +42,10 @@ enum Wish {
     ShowSound(bool, oneshot::Sender<Result<(), ProblemView>>),
     SetSound(SoundChange, oneshot::Sender<Result<(), ProblemView>>),
     TestSound(SoundUse, oneshot::Sender<Result<(), ProblemView>>),
-    /// Asks the person about a link.
+    /// Asks the person about a link that was pasted.
     Ask(String, oneshot::Sender<Result<(), ProblemView>>),
+    /// Asks about one that the system handed over.
+    AskOfSystem(String),
     /// Calls the room of the invitation; with the camera if so.
     AcceptInvitation(bool, oneshot::Sender<Result<(), ProblemView>>),
     DismissInvitation(oneshot::Sender<Result<(), ProblemView>>),
@@ -130,6 +132,13 @@ impl SessionHandle {
     /// Shows an invitation that was pasted, to be accepted or not.
     pub async fn ask(&self, link: String) -> Result<(), ProblemView> {
         self.wish(|reply| Wish::Ask(link, reply)).await
+    }
+
+    /// Shows an invitation that the system handed over, or what is wrong with it; returns before that is done.
+    pub async fn ask_of_system(&self, link: String) {
+        if self.wishes.send(Wish::AskOfSystem(link)).await.is_err() {
+            tracing::debug!("a link came while the window was closing");
+        }
     }
 
     /// Calls the room of the shown invitation, after a sign-in on its server.
@@ -262,6 +271,7 @@ impl Session {
                     Some(Wish::SetSound(change, reply)) => { let _ = reply.send(self.set_sound(change).await); }
                     Some(Wish::TestSound(used, reply)) => self.sound.test(used, &self.choice, reply),
                     Some(Wish::Ask(link, reply)) => { let _ = reply.send(self.ask(&link)); }
+                    Some(Wish::AskOfSystem(link)) => self.asked = Some(Asked::of_link(&link)),
                     Some(Wish::AcceptInvitation(video, reply)) => {
                         let _ = reply.send(self.accept_invitation(video).await);
                     }

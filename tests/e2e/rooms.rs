@@ -1,7 +1,7 @@
 //! Two clients in rooms of the reference server: calls, every way in which one is not taken, a lost server in the middle
 //! of a call, and streams that go one way.
 
-use ahoy_tests::{Event, Party, TestServer, is_state, name, serial};
+use ahoy_tests::{Event, Party, TestServer, is_state, mute_keeper, name, serial};
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -269,6 +269,23 @@ fn a_stream_that_is_pushed_arrives_and_nothing_comes_back() {
     };
     assert!(!sender.seen().iter().any(received), "{}", sender.story());
     hang_up(&mut sender, &mut keeper);
+}
+
+#[test]
+fn a_played_stream_whose_sound_comes_back_inactive_is_said_to_have_none_and_is_seen() {
+    let _turn = serial();
+    let server = TestServer::start();
+    let url = mute_keeper(&rooms(&server));
+    let listen = ["listen", "--server", &url, "--room", "keeper", "--calls", "1"];
+    let mut keeper = Party::run("keeper", &[&listen[..], &PROBED].concat());
+    keeper.wait_for("signed_in", |event| name(event) == "signed_in");
+    let play = ["--video", "--type", "play", "--app", "live", "--stream", "harbor"];
+    let mut viewer = call(&server, "bob", "keeper", &[&play[..], &PROBED].concat());
+    let notice = viewer.wait_for("a notice", |event| name(event) == "notice");
+    assert_eq!(notice["code"], "stream_without_sound", "{}", viewer.story());
+    viewer.wait_for_state("connected");
+    wait_for_probe(&mut viewer, "video", "frames", 15);
+    hang_up(&mut viewer, &mut keeper);
 }
 
 #[test]

@@ -1,14 +1,18 @@
 //! Runs the headless client and the server as separate programs and reads what they print; drives windows and browsers.
 
 mod folder;
+mod mute_keeper;
 mod party;
+pub mod pictures;
 mod process;
 mod programs;
 mod server;
 mod talk;
 pub mod webdriver;
+pub mod window;
 
 pub use folder::TempFolder;
+pub use mute_keeper::mute_keeper;
 pub use party::Party;
 pub use process::Usage;
 pub use programs::{cli, serial};

@@ -3,6 +3,7 @@
 use crate::process::Process;
 use crate::{cli, name};
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::process::Command;
 use std::time::Duration;
 
@@ -37,7 +38,12 @@ impl TestServer {
 
     /// A server with exactly these arguments.
     pub fn run(arguments: &[&str]) -> Self {
-        let mut command = Command::new(cli());
+        Self::run_program(cli(), arguments)
+    }
+
+    /// A server that another program starts.
+    pub fn run_program(program: impl AsRef<OsStr>, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program);
         command.args(arguments);
         Self::start_command(command)
     }

@@ -106,12 +106,17 @@ impl Session {
 
     /// Clicks as a person would: the element must be there, visible, and not covered.
     pub fn click(&self, selector: &str) -> Result<()> {
-        let found = self.post("element", json!({ "using": "css selector", "value": selector }))?;
-        let id = found[ELEMENT]
-            .as_str()
-            .with_context(|| format!("no element {selector}"))?;
+        let id = self.element(selector)?;
         self.post(&format!("element/{id}/click"), json!({}))
             .with_context(|| format!("click on {selector}"))?;
+        Ok(())
+    }
+
+    /// Types into a field as a person would, after what is in it.
+    pub fn type_into(&self, selector: &str, text: &str) -> Result<()> {
+        let id = self.element(selector)?;
+        self.post(&format!("element/{id}/value"), json!({ "text": text }))
+            .with_context(|| format!("typing into {selector}"))?;
         Ok(())
     }
 
@@ -119,6 +124,13 @@ impl Session {
     pub fn picture(&self) -> Result<Vec<u8>> {
         let shown = value(self.http.get(&format!("{}/screenshot", self.address)).call()?)?;
         from_base64(shown.as_str().context("a screenshot is text")?)
+    }
+
+    fn element(&self, selector: &str) -> Result<String> {
+        let found = self.post("element", json!({ "using": "css selector", "value": selector }))?;
+        let id = found[ELEMENT].as_str();
+        id.map(str::to_owned)
+            .with_context(|| format!("no element {selector}"))
     }
 
     pub fn post(&self, command: &str, body: Value) -> Result<Value> {

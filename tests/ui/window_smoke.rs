@@ -1,54 +1,20 @@
 //! One run of the real window, unseen: the settings hear the microphone, it calls Echo, the remote picture moves, a key of
 //! the keypad is taken, it hangs up.
 //!
-//! `cargo xtask test` runs it; by itself it needs `AHOY_WINDOW` (the window built with its page), Xvfb and
-//! WebKitWebDriver. `AHOY_WINDOW_PICTURE` names where the screenshot goes, `AHOY_WINDOW_CAMERA` another camera.
+//! `cargo xtask test` runs it; by itself it needs `AHOY_WINDOW` (the window built with its page), Xvfb,
+//! dbus-daemon and WebKitWebDriver. `AHOY_WINDOW_PICTURE` names where the screenshot goes, `AHOY_WINDOW_CAMERA` another camera.
 
-mod webdriver;
-
+use ahoy_tests::pictures::{SAMPLES, watch};
+use ahoy_tests::window::{Display, Window};
 use anyhow::{Context, Result, ensure};
-use std::collections::HashSet;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use webdriver::{Display, Window};
 
 /// Everything in the window happens within this, even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Pictures that are looked at.
-const SAMPLES: usize = 12;
-
-/// Waits for the next drawn picture of a view and tells about it. The observer runs right after the drawing, while the
-/// pixels can be read even from WebGL.
-const NEXT_PICTURE: &str = r#"
-    const done = arguments[arguments.length - 1];
-    const canvas = document.querySelector('canvas[data-view="VIEW"]');
-    if (canvas === null) { done(null); return; }
-    const observer = new MutationObserver(() => {
-        observer.disconnect();
-        const small = document.createElement('canvas');
-        small.width = 64; small.height = 36;
-        const context = small.getContext('2d');
-        context.drawImage(canvas, 0, 0, 64, 36);
-        const pixels = context.getImageData(0, 0, 64, 36).data;
-        let hash = 5381, least = 255, most = 0;
-        for (let at = 0; at < pixels.length; at += 4) {
-            const green = pixels[at + 1];
-            hash = (hash * 33 + green) >>> 0;
-            least = Math.min(least, green); most = Math.max(most, green);
-        }
-        done({ frames: Number(canvas.dataset.frames), hash, contrast: most - least, renderer: canvas.dataset.renderer });
-    });
-    observer.observe(canvas, { attributes: true, attributeFilter: ['data-frames'] });
-"#;
-
 #[test]
 #[ignore = "needs the built window and a display: cargo xtask test"]
 fn the_window_calls_echo_sees_its_picture_move_and_hangs_up() -> Result<()> {
-    let program =
-        PathBuf::from(std::env::var_os("AHOY_WINDOW").context("AHOY_WINDOW names the built window")?);
-    let settings = std::env::temp_dir().join(format!("ahoy-window-{}", std::process::id()));
-    std::fs::create_dir_all(&settings)?;
     let camera = std::env::var("AHOY_WINDOW_CAMERA").unwrap_or_else(|_| "pattern:640x360@15".to_owned());
     let display = Display::start()?;
     let devices = [
@@ -59,7 +25,7 @@ fn the_window_calls_echo_sees_its_picture_move_and_hangs_up() -> Result<()> {
         "--camera",
         &camera,
     ];
-    let window = Window::open(&display, &program, &devices, &settings)?;
+    let window = Window::open(&display, &devices)?;
 
     let call_echo = "[data-focus='video:9000']";
     window.wait_until(
@@ -91,8 +57,6 @@ fn the_window_calls_echo_sees_its_picture_move_and_hangs_up() -> Result<()> {
     window.wait_until("document.querySelector('[data-screen=\"ended\"]')", LIMIT)?;
     let cause = window.run("return document.querySelector('[data-screen=\"ended\"]').dataset.cause;")?;
     ensure!(cause == "hung_up_by_us", "the call ended by {cause}");
-    drop(window);
-    std::fs::remove_dir_all(settings)?;
     Ok(())
 }
 
@@ -118,43 +82,4 @@ fn press_a_key(window: &Window) -> Result<()> {
     let pressed = "document.querySelector('[data-panel=\"keypad\"] [role=\"status\"]')";
     window.wait_until(&format!("{pressed}?.textContent === '5'"), LIMIT)?;
     window.click("[data-control='keypad']")
-}
-
-struct Watched {
-    different: usize,
-    /// Pictures drawn from the first sample to the last.
-    drawn: u32,
-    renderer: String,
-}
-
-/// Looks at pictures as they are drawn: they must show something, and move.
-fn watch(window: &Window, view: &str) -> Result<Watched> {
-    let script = NEXT_PICTURE.replace("VIEW", view);
-    let (mut hashes, mut counts, mut renderer) = (HashSet::new(), Vec::new(), String::new());
-    for _ in 0..SAMPLES {
-        let seen = window.run_async(&script)?;
-        let number = |field: &str| {
-            seen[field]
-                .as_u64()
-                .with_context(|| format!("no {field} in {seen}"))
-        };
-        ensure!(number("contrast")? > 30, "the picture shows nothing: {seen}");
-        hashes.insert(number("hash")?);
-        counts.push(u32::try_from(number("frames")?)?);
-        renderer = seen["renderer"].as_str().unwrap_or_default().to_owned();
-    }
-    ensure!(
-        counts.is_sorted(),
-        "the count of drawn pictures goes backwards: {counts:?}"
-    );
-    ensure!(
-        hashes.len() >= SAMPLES / 2,
-        "only {} different pictures of {SAMPLES}",
-        hashes.len()
-    );
-    Ok(Watched {
-        different: hashes.len(),
-        drawn: counts[SAMPLES - 1] - counts[0],
-        renderer,
-    })
 }

@@ -35,6 +35,7 @@ const SCREENS: Record<(typeof FIXTURES)[number], Screen> = {
   call_no_picture: "call_video",
   stream_play: "call_video",
   stream_silent: "call_video",
+  stream_without_sound: "call_video",
   stream_push: "call_video",
   ended_stream: "ended",
   invitation: "people",

@@ -2,7 +2,7 @@
 import type { NoticeView } from "./generated/bindings";
 
 /** What only informs; nothing of a call is at stake. */
-const MILD = ["basic_mode", "contact_failed"];
+const MILD = ["basic_mode", "contact_failed", "stream_without_sound"];
 
 /** What it costs the call: the server least, a picture less than sound. */
 function weight(code: string): number {

@@ -182,6 +182,14 @@ describe("a stream of a media server", () => {
     expect(backend.asked).toEqual(["hang_up"]);
   });
 
+  it("that comes without sound says so and goes on", async () => {
+    const backend = await renderApp(viewOf("stream_without_sound"));
+    expect(screen.getByText("This stream has no sound here")).toBeDefined();
+    expect(document.querySelector<HTMLElement>("[data-notice]")?.dataset["notice"]).toBe("stream_without_sound");
+    await fireEvent.click(screen.getByRole("button", { name: "Dismiss" }));
+    expect(backend.asked).toEqual(["dismiss_notice 1"]);
+  });
+
   it("whose server answers no more is said to have stopped, and not to be looked for", async () => {
     const view = viewOf("stream_silent");
     await renderApp({ ...view, call: view.call === null ? null : { ...view.call, state: "reconnecting" } });

@@ -19,6 +19,7 @@ pub fn write_seeds(target: &str) {
 fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     match target {
         "json" => json(),
+        "rooms" => rooms(),
         "cbor" => cbor(),
         _ => stun(),
     }
@@ -75,18 +76,54 @@ fn stun() -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
+/// Messages of rooms as they are and as the document prints them, and calls of them. The first character of a step is
+/// the socket: '0' is the room of the examples, '1' and '2' are others.
+fn rooms() -> Vec<(String, Vec<u8>)> {
+    let files = texts("zlm", &["json", "txt"]);
+    let step = |seat: char, name: &str| {
+        let text = files.iter().find(|(known, _)| known == name);
+        format!("{seat}{}\0", text.expect("a fixture").1)
+    };
+    let ring = step('1', "call.request");
+    let call = ring.clone() + &step('0', "call.accept") + &step('1', "candidate.indication");
+    let printed = step('1', "call.request.raw") + &step('0', "call.accept.raw");
+    let sequences = [
+        ("ended", call.clone() + &step('0', "bye.indication")),
+        ("lost", format!("{call}8\0")),
+        ("own", format!("{}9\0", step('0', "call.request"))),
+        ("printed", printed + &step('1', "bye.indication.raw")),
+        ("listed", format!("{}<\0", step('3', "register.request"))),
+    ];
+    let sequences = sequences.map(|(name, sequence)| (name.to_owned(), sequence.into_bytes()));
+    let alone = files
+        .iter()
+        .map(|(name, text)| (name.clone(), format!("0{text}").into_bytes()));
+    sequences.into_iter().chain(alone).collect()
+}
+
 /// Names and compact texts of all example messages.
 fn fixtures() -> Vec<(String, String)> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/im_suite");
+    let compact = |(name, text): (String, String)| {
+        let value: Value = serde_json::from_str(&text).expect("JSON");
+        (name, value.to_string())
+    };
+    texts("im_suite", &["json"]).into_iter().map(compact).collect()
+}
+
+/// Names and texts of the files with these endings in a folder of fixtures.
+fn texts(folder: &str, endings: &[&str]) -> Vec<(String, String)> {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures")).join(folder);
     let files = fs::read_dir(folder).expect("the fixtures");
     let paths = files.map(|file| file.expect("a file").path());
     paths
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|ending| endings.iter().any(|known| ending == *known))
+        })
         .map(|path| {
             let text = fs::read_to_string(&path).expect("a fixture");
-            let value: Value = serde_json::from_str(&text).expect("JSON");
             let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
-            (name, value.to_string())
+            (name, text)
         })
         .collect()
 }

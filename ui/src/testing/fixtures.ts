@@ -329,6 +329,8 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     stream_play: () => play(),
     stream_silent: () =>
       play({ remote_video: false }, { notices: [{ id: 1, code: "stream_silent", detail: "nothing of the stream has arrived" }] }),
+    stream_without_sound: () =>
+      play({}, { notices: [{ id: 1, code: "stream_without_sound", detail: "the stream has no sound, or none that a call can carry" }] }),
     stream_push: () =>
       play({ way: "send", stream: { ...played, push: true }, camera_on: true, camera: "ok", remote_video: null, sees: "yes", hears: "yes" }),
     ended_stream: () => ({
@@ -388,6 +390,7 @@ export const FIXTURES = [
   "call_connecting",
   "stream_play",
   "stream_silent",
+  "stream_without_sound",
   "stream_push",
   "ended_stream",
   "call_audio",

@@ -68,6 +68,7 @@ export const NOTICE_CODES = [
   "media_failed",
   "signaling_lost",
   "stream_silent",
+  "stream_without_sound",
   "call_unknown_to_server",
   "basic_mode",
   "contact_failed",

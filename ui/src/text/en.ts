@@ -658,6 +658,10 @@ export const en: Texts = {
       title: "The stream has stopped",
       body: "Nothing has arrived for some seconds. It may have ended.",
     },
+    stream_without_sound: {
+      title: "This stream has no sound here",
+      body: "It has none, or in a form that calls do not carry, such as AAC.",
+    },
     contact_failed: { title: "Your people could not be changed", body: "The server did not take it. Try again." },
   },
   refusal: {

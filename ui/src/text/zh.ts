@@ -357,6 +357,7 @@ export const zh: Texts = {
     signaling_lost: { title: "与服务器断开，通话继续", body: "请继续交谈。服务器恢复后才能收到其他来电。" },
     call_unknown_to_server: { title: "服务器已不认得此通话", body: "线路不断，通话就继续；若中断，请重新呼叫。" },
     basic_mode: { title: "这台服务器功能有限", body: "可以通话，但与服务器断开可能会结束通话。管理者可以更新它。" },
+    stream_without_sound: { title: "此流在这里没有声音", body: "它没有声音，或其格式（例如 AAC）无法在通话中传输。" },
     stream_silent: { title: "流已停止", body: "已有几秒没有收到内容，可能已经结束。" },
     contact_failed: { title: "联系人未能更改", body: "服务器没有接受，请重试。" },
   },

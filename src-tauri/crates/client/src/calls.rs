@@ -8,7 +8,7 @@ use crate::live::{Live, Media};
 use crate::peer_task::{self, PeerNews, PeerWork};
 use crate::snapshot::{ClientEvent, CommandRefused, EndedCall, RecentCall, RecentSource, Snapshot};
 use crate::sounds::sound_of;
-use crate::streams::{self, STREAM_SILENT};
+use crate::streams::{self, STREAM_SILENT, STREAM_WITHOUT_SOUND};
 use ahoy_call::{
     Action, CallEnd, CallId, CallSnapshot, Command as CallCommand, CommandError, Constraints, Direction,
     Endpoint, ListedCall, Party, PeerInput, Ring, Signal, StreamCall,
@@ -333,7 +333,13 @@ impl Actor {
         self.recent.truncate(Snapshot::RECENT);
         self.ended = Some(ended.clone());
         self.live = None;
-        for code in [TALKING_MUTED, MICROPHONE_SILENT, MOVED, STREAM_SILENT] {
+        for code in [
+            TALKING_MUTED,
+            MICROPHONE_SILENT,
+            MOVED,
+            STREAM_SILENT,
+            STREAM_WITHOUT_SOUND,
+        ] {
             self.dismiss(code);
         }
         let now = Instant::now();
@@ -366,6 +372,15 @@ impl Actor {
             }
             PeerNews::Stats(stats) => {
                 self.handle_stats(now, *stats);
+                return;
+            }
+            PeerNews::WithoutSound => {
+                if live.way == Direction::RecvOnly {
+                    self.notice(
+                        STREAM_WITHOUT_SOUND,
+                        "the stream has no sound, or none that a call can carry",
+                    );
+                }
                 return;
             }
             PeerNews::Input(input) => {

@@ -56,8 +56,9 @@ impl IceServers {
     /// The signaling server told these.
     pub(crate) fn tell(&self, servers: Vec<IceServerEntry>) {
         if let Self::Told(told) = self {
+            let binding = binding_servers(&servers);
             told.send_replace(Offered {
-                servers: servers.into_iter().map(server).collect(),
+                servers: servers.into_iter().map(server).chain(binding).collect(),
                 relay_only: false,
             });
         }
@@ -172,6 +173,22 @@ fn server(entry: IceServerEntry) -> IceServer {
     }
 }
 
+/// The same relays as mere STUN servers, which each of them is (RFC 8656 §3): such a server tells one address alone, the
+/// library asks none for a reflexive candidate that is called a relay, and without one every call would need the relay.
+fn binding_servers(servers: &[IceServerEntry]) -> Option<IceServer> {
+    let over_udp = servers.iter().flat_map(|server| &server.urls).filter_map(|url| {
+        let rest = url.strip_prefix("turn:")?;
+        let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+        (!query.contains("transport=tcp")).then(|| format!("stun:{address}"))
+    });
+    let urls: Vec<String> = over_udp.collect();
+    (!urls.is_empty()).then(|| IceServer {
+        urls,
+        username: String::new(),
+        credential: Credential::new(""),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,8 +256,31 @@ mod tests {
         ice.tell(config(None).servers);
         ice.tell(config(None).servers.split_off(1));
         let offered = ice.clone().fresh().await;
-        assert_eq!(offered.servers.len(), 1);
+        assert_eq!(offered.servers.len(), 2);
         assert_eq!(offered.servers[0].urls, ["turn:h:3478"]);
+        assert_eq!(offered.servers[1].urls, ["stun:h:3478"]);
+    }
+
+    #[test]
+    fn a_relay_over_udp_is_asked_for_the_own_address_too() {
+        let entry = |url: &str| IceServerEntry {
+            urls: vec![url.to_owned()],
+            username: Some("9:1".to_owned()),
+            credential: Some(Secret::new("x")),
+        };
+        let told = [
+            "turn:h:1?transport=udp",
+            "turn:h:2?transport=tcp",
+            "turns:h:3",
+            "stun:h:4",
+        ]
+        .map(entry);
+        let binding = binding_servers(&told).expect("one is a relay over UDP");
+        assert_eq!(
+            (binding.urls, binding.username.as_str()),
+            (vec!["stun:h:1".to_owned()], "")
+        );
+        assert!(binding_servers(&told[1..]).is_none());
     }
 
     #[tokio::test]

@@ -55,6 +55,8 @@ pub(crate) enum PeerNews {
     Input(PeerInput),
     /// A description could not be made or applied, or nothing is in common.
     Broken(PeerError),
+    /// The other side agreed to send no sound.
+    WithoutSound,
     Event(PeerEvent),
     CheckCode(String),
     Stats(Box<PeerStats>),
@@ -181,7 +183,13 @@ async fn perform(peer: &Peer, call: &CallId, work: PeerWork) -> Vec<PeerNews> {
             let applied = peer.set_answer(&sdp).await;
             add_all(peer, candidates).await;
             match applied {
-                Ok(()) => vec![negotiated(peer).await],
+                Ok(()) => {
+                    let mut news = vec![negotiated(peer).await];
+                    if !peer.hears().await {
+                        news.push(PeerNews::WithoutSound);
+                    }
+                    news
+                }
                 Err(error) => vec![PeerNews::Broken(error)],
             }
         }

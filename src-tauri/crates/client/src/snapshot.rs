@@ -303,7 +303,7 @@ pub enum RecentSource {
 pub struct Notice {
     pub id: u64,
     /// Stable: `talking_muted`, `microphone_silent`, `no_microphone`, `no_camera`, `no_speaker`, `microphone_busy`, `device_lost`, `device_moved`, …, and of the server:
-    /// `signaling_lost`, `stream_silent`, `call_unknown_to_server`, `basic_mode`, `contact_failed`.
+    /// `signaling_lost`, `stream_silent`, `stream_without_sound`, `call_unknown_to_server`, `basic_mode`, `contact_failed`.
     pub code: &'static str,
     pub detail: String,
 }

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 /// The code of the notice that a played stream has ended or stands still.
 pub(crate) const STREAM_SILENT: &str = "stream_silent";
+/// The code of the notice that a played stream brings pictures alone. A MediaServer transcodes nothing: it answers the
+/// sound of a stream that has AAC, as those of most cameras, as inactive.
+pub(crate) const STREAM_WITHOUT_SOUND: &str = "stream_without_sound";
 /// How long a played stream may bring nothing before that is said. A media server says nothing when a stream ends, and
 /// ICE notices only after seven seconds; statistics come once a second, so this is said within five.
 const SILENT: Duration = Duration::from_millis(3500);

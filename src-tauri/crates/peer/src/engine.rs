@@ -51,6 +51,9 @@ const REFLEXIVE_WAIT: Duration = Duration::from_millis(200);
 /// the candidate names. With a wait, every call whose signaling is quick connects that much later.
 const OVERTAKING_WAIT: Duration = Duration::ZERO;
 const RELAY_WAIT: Duration = Duration::from_millis(500);
+/// Between refreshes of an allocation. The library's way, after half of the lifetime, has the next attempt after one that
+/// was not answered come when the relay has given the allocation up; of 600 s this leaves four (RFC 8656 §3.2).
+pub(crate) const ALLOCATION_REFRESH: Duration = Duration::from_secs(120);
 
 /// Between requests for the same missing packet. A sender answers them once in a round trip; on a short path the next
 /// repair of one that was lost itself must not wait. At 50 ms a path that loses a fifth froze once a second.
@@ -76,6 +79,7 @@ pub(crate) struct Workarounds {
     pub(crate) fresh_headers: bool,
     pub(crate) holds_candidates: bool,
     pub(crate) repeats_handshake: bool,
+    pub(crate) refreshes_early: bool,
 }
 
 #[cfg(test)]
@@ -89,6 +93,7 @@ impl Default for Workarounds {
             fresh_headers: true,
             holds_candidates: true,
             repeats_handshake: true,
+            refreshes_early: true,
         }
     }
 }
@@ -207,7 +212,7 @@ fn with_our_interceptors(
 
 /// The library answers every offer with one configured role; as the server it is at least the role that it has when the
 /// other side answered as client. The rest is done to the answer itself.
-pub(crate) fn settings(config: &PeerConfig) -> SettingEngine {
+pub(crate) fn settings(config: &PeerConfig, allocation_refresh: Duration) -> SettingEngine {
     let relay_wait = if config.relay_only {
         Duration::ZERO
     } else {
@@ -220,6 +225,7 @@ pub(crate) fn settings(config: &PeerConfig) -> SettingEngine {
         .with_srflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))
         .with_prflx_acceptance_min_wait(Some(OVERTAKING_WAIT))
         .with_relay_acceptance_min_wait(Some(relay_wait))
+        .with_turn_allocation_refresh_interval_cap(allocation_refresh)
         .with_multicast_dns_mode(MulticastDnsMode::Disabled)
         // A restart is for a path that is lost: new sockets find the addresses that there are now.
         .with_discard_local_candidates_during_ice_restart(true)

@@ -1,6 +1,7 @@
 //! What the library calls back. Runs on the connection's driver task, so nothing here waits.
 
 use crate::channel::{self, Channel};
+use crate::early_media::Keys;
 use crate::event::{PeerEvent, TransportState};
 use crate::frame_sender::Gate;
 use crate::outlet::Outlet;
@@ -24,17 +25,19 @@ pub(crate) struct Handler {
     local_ufrag: Mutex<Option<String>>,
     video: Mutex<Option<Arc<dyn TrackRemote>>>,
     channel: Arc<Channel>,
+    keys: Arc<Keys>,
     closed: AtomicBool,
 }
 
 impl Handler {
-    pub(crate) fn new(outlet: Arc<Outlet>, gates: [Arc<Gate>; 2]) -> Self {
+    pub(crate) fn new(outlet: Arc<Outlet>, gates: [Arc<Gate>; 2], keys: Arc<Keys>) -> Self {
         Self {
             outlet,
             gates,
             local_ufrag: Mutex::new(None),
             video: Mutex::new(None),
             channel: Arc::default(),
+            keys,
             closed: AtomicBool::new(false),
         }
     }
@@ -102,6 +105,9 @@ impl Handler {
             // `Closed` is told by whoever closes; `New` says nothing.
             _ => return,
         };
+        if state == TransportState::Connected {
+            self.keys.are_known();
+        }
         if self.is_closed() {
             return;
         }

@@ -9,6 +9,7 @@ mod check_code;
 mod codec;
 mod config;
 mod digits;
+mod early_media;
 mod engine;
 mod error;
 mod estimator;

@@ -21,11 +21,18 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// Where the packets of each kind go; a kind without a sink is counted and dropped.
+/// Packets of pictures that are kept for a sink that is still to come; later ones are dropped (chosen: two seconds of
+/// 4 Mbit/s).
+const MOST_EARLY: usize = 1024;
+
+/// Where the packets of each kind go; sound without a sink is counted and dropped.
 #[derive(Default)]
 pub(crate) struct Sinks {
     audio: Option<PacketSink>,
     video: Option<PictureSink>,
+    /// Pictures that came while the devices were being opened. A MediaServer says what a stream's pictures need to be
+    /// decoded once, in the very first packets.
+    early: Vec<(VideoCodec, ReceivedPacket)>,
     /// What each payload type of sound is; empty before the first negotiation.
     audio_codecs: Vec<(u8, AudioCodec)>,
     /// What each payload type of pictures is; empty before the first negotiation.
@@ -39,8 +46,19 @@ impl Sinks {
         self.audio = Some(sink);
     }
 
-    pub(crate) fn set_video(&mut self, sink: PictureSink) {
+    pub(crate) fn set_video(&mut self, mut sink: PictureSink) {
+        for (codec, packet) in self.early.drain(..) {
+            sink(codec, packet);
+        }
         self.video = Some(sink);
+    }
+
+    fn take_picture(&mut self, codec: VideoCodec, packet: ReceivedPacket) {
+        match &mut self.video {
+            Some(sink) => sink(codec, packet),
+            None if self.early.len() < MOST_EARLY => self.early.push((codec, packet)),
+            None => {}
+        }
     }
 
     /// What the payload types of sound, of pictures and of digits are from here on.
@@ -191,9 +209,8 @@ impl MediaTap {
             }
             MediaKind::Video => {
                 let bound = self.streams.get(&received.ssrc).copied();
-                let codec = sinks.video_codec(payload_type, bound);
-                if let (Some(sink), Some(codec)) = (&mut sinks.video, codec) {
-                    sink(codec, received);
+                if let Some(codec) = sinks.video_codec(payload_type, bound) {
+                    sinks.take_picture(codec, received);
                 }
             }
         }
@@ -288,5 +305,48 @@ impl Interceptor for MediaTap {
         tracing::debug!(ssrc = info.ssrc, codec = %info.mime_type, "stream unbound");
         self.streams.remove(&info.ssrc);
         self.rtx.remove(&info.ssrc);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use std::sync::mpsc::channel;
+
+    fn packet(number: u16) -> ReceivedPacket {
+        ReceivedPacket {
+            payload: Bytes::new(),
+            sequence: SequenceNumber::new(number),
+            rtp_time: RtpTime::new(0),
+            marker: false,
+            ssrc: 1,
+            codec: None,
+            arrived_at: Instant::now(),
+        }
+    }
+
+    #[test]
+    fn pictures_that_come_before_there_is_a_sink_are_its_first_ones() {
+        let mut sinks = Sinks::default();
+        for number in 0..3 {
+            sinks.take_picture(VideoCodec::H264, packet(number));
+        }
+        let (tx, rx) = channel();
+        sinks.set_video(Box::new(move |_, packet| {
+            tx.send(packet.sequence).expect("it is read")
+        }));
+        sinks.take_picture(VideoCodec::H264, packet(3));
+        let taken: Vec<SequenceNumber> = rx.try_iter().collect();
+        assert_eq!(taken, [0, 1, 2, 3].map(SequenceNumber::new));
+    }
+
+    #[test]
+    fn no_more_pictures_are_kept_than_was_said() {
+        let mut sinks = Sinks::default();
+        for number in 0..MOST_EARLY + 1 {
+            sinks.take_picture(VideoCodec::H264, packet(number as u16));
+        }
+        assert_eq!(sinks.early.len(), MOST_EARLY);
     }
 }

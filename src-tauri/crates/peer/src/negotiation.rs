@@ -224,8 +224,8 @@ impl Negotiation {
         let offered = read_sections(offer_sdp)?;
         let offered_codecs = Offered::of(offer_sdp);
         self.proposal = None;
-        let description = RTCSessionDescription::offer(sdp::with_living_sections(offer_sdp))
-            .map_err(PeerError::bad_description)?;
+        let for_library = sdp::with_constrained_baseline(&sdp::with_living_sections(offer_sdp));
+        let description = RTCSessionDescription::offer(for_library).map_err(PeerError::bad_description)?;
         apply_remote(connection, description).await?;
         for (kind, sends) in [(MediaKind::Audio, true), (MediaKind::Video, send_video)] {
             if let Some(section) = sdp::live(&offered, kind) {
@@ -422,6 +422,12 @@ impl Negotiation {
             local.sends() && remote.receives(),
             local.receives() && remote.sends(),
         )
+    }
+
+    /// Whether the other side may send sound that can be decoded here.
+    pub(crate) fn hears(&self) -> bool {
+        let shared = self.shared_kinds().any(|kind| kind == MediaKind::Audio);
+        shared && self.direction(MediaKind::Audio).receives()
     }
 
     /// Kinds that neither side refused and both can decode.

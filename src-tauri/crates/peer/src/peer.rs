@@ -4,6 +4,7 @@ use crate::check_code;
 use crate::codec::audio_clock_rate;
 use crate::config::{IceServer, OfferMedia, PeerConfig};
 use crate::digits::{Digits, DigitsRefused};
+use crate::early_media::Keys;
 use crate::engine::{self, Taps};
 use crate::error::PeerError;
 use crate::event::Codec;
@@ -101,8 +102,9 @@ impl Peer {
             #[cfg(test)]
             workarounds: setup.workarounds,
         };
+        let keys = Arc::<Keys>::default();
         let gates = [Arc::clone(audio_out.gate()), Arc::clone(video_out.gate())];
-        let handler = Arc::new(Handler::new(taps.outlet.clone(), gates));
+        let handler = Arc::new(Handler::new(taps.outlet.clone(), gates, Arc::clone(&keys)));
         let socket_send_errors = Arc::new(AtomicU64::new(0));
         let interfaces = setup
             .interfaces
@@ -115,16 +117,24 @@ impl Peer {
             socket_send_errors.clone(),
             Arc::clone(&turn_streams),
             Arc::clone(&rehearsal),
+            keys,
         );
         #[cfg(test)]
         let runtime = runtime.repeating_handshake(setup.workarounds.repeats_handshake);
+        let allocation_refresh = engine::ALLOCATION_REFRESH;
+        #[cfg(test)]
+        let allocation_refresh = if setup.workarounds.refreshes_early {
+            allocation_refresh
+        } else {
+            Duration::MAX
+        };
         let connection = PeerConnectionBuilder::new()
             .with_configuration(engine::configuration(
                 &config.ice_servers,
                 config.relay_only,
                 &turn_streams,
             ))
-            .with_setting_engine(engine::settings(&config))
+            .with_setting_engine(engine::settings(&config, allocation_refresh))
             .with_media_engine(media_engine)
             .with_interceptor_registry(registry)
             .with_handler(Arc::new(SharedHandler(handler.clone())))
@@ -238,6 +248,11 @@ impl Peer {
     /// Which way pictures go by the last negotiation.
     pub async fn video_direction(&self) -> Direction {
         self.inner.negotiation.lock().await.direction(MediaKind::Video)
+    }
+
+    /// Whether the other side agreed to send sound.
+    pub async fn hears(&self) -> bool {
+        self.inner.negotiation.lock().await.hears()
     }
 
     /// Uses other STUN and TURN servers, or other credentials for them, from the next restart on; an empty list keeps

@@ -264,6 +264,20 @@ pub(crate) fn with_living_sections(sdp: &str) -> String {
     })
 }
 
+/// The offer for the library with constrained baseline where it has baseline alone (RFC 6184 §8.1). The library takes the
+/// two for different codecs and leaves H.264 out, as MediaServer offers it; what is sent here is both.
+pub(crate) fn with_constrained_baseline(sdp: &str) -> String {
+    const PARAMETER: &str = "profile-level-id=42";
+    let has_both = sdp.contains("profile-level-id=42e0") || sdp.contains("profile-level-id=42E0");
+    lines_by(sdp, |line| {
+        let format = line.strip_prefix("a=fmtp:").filter(|_| !has_both)?;
+        let one_packetization = format.contains("packetization-mode=1");
+        let (before, rest) = format.split_once(PARAMETER).filter(|_| one_packetization)?;
+        let level = rest.strip_prefix("00")?;
+        Some(format!("a=fmtp:{before}{PARAMETER}e0{}\r\n", level.trim_end()))
+    })
+}
+
 /// The description without candidates: those of a restart's offer are about to be given up.
 pub(crate) fn without_candidates(sdp: &str) -> String {
     lines_by(sdp, |line| {
@@ -448,6 +462,22 @@ mod tests {
         let scrubbed = with_private_relays(&sdp);
         assert!(!scrubbed.contains("192.168.1.20") && scrubbed.contains("192.0.2.1 9 typ host"));
         assert_eq!(without_candidates(&sdp), "m=audio 9 x\r\n");
+    }
+
+    #[test]
+    fn baseline_is_constrained_for_the_library_where_nothing_else_is_offered() {
+        let offer = "m=video 9 x 102 104\r\n\
+            a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f\r\n\
+            a=fmtp:104 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d001f\r\n";
+        assert_eq!(
+            with_constrained_baseline(offer),
+            offer.replace("42001f", "42e01f"),
+            "main profile stays"
+        );
+        let both = format!("{offer}a=fmtp:106 packetization-mode=1;profile-level-id=42e01f\r\n");
+        assert_eq!(with_constrained_baseline(&both), both);
+        let single = "a=fmtp:102 packetization-mode=0;profile-level-id=42001f\r\n";
+        assert_eq!(with_constrained_baseline(single), single);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The library logs a failed send as an error and goes on. A failed send is no error of the connection: an interface
 //! that cannot reach an address fails every check of its pairs, and the checks of other pairs go on.
 
+use crate::early_media::{EarlyMedia, Keys};
 use crate::handshake_repeat::{HandshakeRepeat, repeat};
 use crate::plain_socket::PlainSocket;
 use crate::rehearsal::Rehearsal;
@@ -28,6 +29,7 @@ pub(crate) struct CountedRuntime {
     turn_streams: Arc<TurnStreams>,
     relay_flush: Arc<RelayFlush>,
     rehearsal: Arc<Rehearsal>,
+    keys: Arc<Keys>,
     repeats_handshake: bool,
 }
 
@@ -37,6 +39,7 @@ impl CountedRuntime {
         send_errors: Arc<AtomicU64>,
         turn_streams: Arc<TurnStreams>,
         rehearsal: Arc<Rehearsal>,
+        keys: Arc<Keys>,
     ) -> Self {
         Self {
             inner,
@@ -44,6 +47,7 @@ impl CountedRuntime {
             turn_streams,
             relay_flush: Arc::new(RelayFlush::new(Instant::now())),
             rehearsal,
+            keys,
             repeats_handshake: true,
         }
     }
@@ -79,6 +83,8 @@ impl Runtime for CountedRuntime {
             inner: with_streams,
             relay_flush,
             rehearsal: Arc::clone(&self.rehearsal),
+            keys: Arc::clone(&self.keys),
+            early: EarlyMedia::default(),
             handshake: self.repeats_handshake.then(HandshakeRepeat::default),
         }))
     }
@@ -106,6 +112,10 @@ impl Runtime for CountedRuntime {
         })
     }
 
+    fn now(&self) -> Instant {
+        self.inner.now()
+    }
+
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
         if !self.relay_flush.cuts_wait(Instant::now()) {
             return self.inner.sleep(duration);
@@ -127,12 +137,14 @@ impl Runtime for CountedRuntime {
     }
 }
 
-/// Tells what goes to relays, loses what is to be lost, and repeats what must not be.
+/// Tells what goes to relays, loses what is to be lost, repeats what must not be, and holds what comes too early.
 #[derive(Debug)]
 struct WatchedSocket {
     inner: Arc<dyn AsyncUdpSocket>,
     relay_flush: Arc<RelayFlush>,
     rehearsal: Arc<Rehearsal>,
+    keys: Arc<Keys>,
+    early: EarlyMedia,
     handshake: Option<HandshakeRepeat>,
 }
 
@@ -161,7 +173,20 @@ impl AsyncUdpSocket for WatchedSocket {
         bufs: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
-        self.inner.poll_recv(cx, bufs, meta)
+        let released = self.early.release(&self.keys, bufs, meta);
+        if released > 0 {
+            return Poll::Ready(Ok(released));
+        }
+        loop {
+            let count = match self.inner.poll_recv(cx, bufs, meta) {
+                Poll::Ready(Ok(count)) => count,
+                other => return other,
+            };
+            let left = self.early.hold(&self.keys, cx, count, bufs, meta);
+            if left > 0 || count == 0 {
+                return Poll::Ready(Ok(left));
+            }
+        }
     }
 
     fn max_gso_segments(&self) -> usize {

@@ -20,6 +20,7 @@ mod config;
 mod connection;
 mod exchange;
 mod flood;
+pub mod fuzz;
 mod http;
 mod metrics;
 mod outbox;

@@ -9,4 +9,4 @@ mod table;
 
 pub(crate) use connection::open_socket;
 pub(crate) use exchange::{Input, start};
-pub(crate) use table::{Issue, Issued, Table};
+pub(crate) use table::{Issue, Issued, Now, Table};

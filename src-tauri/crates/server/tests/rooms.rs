@@ -5,7 +5,7 @@ use ahoy_server::{Server, ServerConfig};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Message, http::HeaderValue};
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A server to be tested; dropping it ends the one of this process.
 struct Subject {
     url: String,
-    _server: Option<Server>,
+    server: Option<Server>,
 }
 
 impl Subject {
@@ -29,7 +29,7 @@ impl Subject {
         let server = server.await.expect("it starts");
         Self {
             url: server.rooms_url(),
-            _server: Some(server),
+            server: Some(server),
         }
     }
 
@@ -40,7 +40,11 @@ impl Subject {
             eprintln!("SKIPPED against a MediaServer: AHOY_ZLM_SERVER is not set");
             return None;
         };
-        Some(Self { url, _server: None })
+        Some(Self { url, server: None })
+    }
+
+    fn is_theirs(&self) -> bool {
+        self.server.is_none()
     }
 
     async fn socket(&self) -> Socket {
@@ -379,11 +383,18 @@ async fn a_room_is_free_again_when_its_socket_has_gone() {
         bob.say(about("request", "call", &format!("{own}_1"), &room))
             .await;
         drop(alice);
-        // The bye says that the server has noticed.
+        // The bye says that the server has noticed; a MediaServer says it a moment before it gives the name up.
         assert_eq!(bob.hear().await["method"], "bye");
         let mut next = subject.socket().await;
-        next.say(register(Some(&room))).await;
-        assert_eq!(next.hear().await["class"], "accept");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            next.say(register(Some(&room))).await;
+            let answer = next.hear().await;
+            if answer["class"] == "accept" {
+                break;
+            }
+            assert!(subject.is_theirs() && Instant::now() < deadline, "{answer}");
+        }
     })
     .await;
 }
@@ -488,7 +499,7 @@ async fn the_secret_may_be_in_the_address() {
     ] {
         let subject = Subject {
             url: format!("{}{query}", server.rooms_url()),
-            _server: None,
+            server: None,
         };
         let mut socket = subject.socket().await;
         socket.say(register(Some("alice"))).await;
@@ -501,8 +512,7 @@ async fn a_stopping_server_says_goodbye() {
     let subject = Subject::ours().await;
     let (mut alice, _) = subject.room("alice").await;
     let Subject {
-        _server: Some(server),
-        ..
+        server: Some(server), ..
     } = subject
     else {
         panic!("it is ours");

@@ -11,6 +11,7 @@ mod program;
 mod scenario;
 mod voice;
 
+pub use lab::link_emulator;
 pub use options::Options;
 
 use anyhow::Result;

@@ -5,9 +5,10 @@ use crate::platform::Purpose;
 use crate::requirements::{self, Consent};
 use crate::steps::{Outcome, Steps};
 use crate::workspace::{self, Profile};
-use crate::{licences, page};
+use crate::{bench, licences, page};
 use anyhow::{Result, bail};
 use std::fs;
+use std::path::PathBuf;
 
 /// The window embeds its page in every build here, so that tauri is compiled once and not for two feature sets.
 const FEATURES: [&str; 2] = ["--features", "ahoy/custom-protocol"];
@@ -65,6 +66,7 @@ pub fn test() -> Result<()> {
             .map(done)
     })?;
     steps.step("calls with a browser", browser)?;
+    steps.step("calls behind routers", behind_nats)?;
     steps.step("window", window)?;
     steps.print_summary();
     Ok(())
@@ -105,8 +107,23 @@ fn browser() -> Result<Outcome> {
     }
 }
 
+/// Only who names a laboratory has its network made: it takes root, and changes this machine for as long.
+fn behind_nats() -> Result<Outcome> {
+    let Some(lab) = std::env::var_os("AHOY_LAB").map(PathBuf::from) else {
+        return Ok(Outcome::Skipped("AHOY_LAB does not name a laboratory".into()));
+    };
+    requirements::ensure_packages(&[Purpose::Laboratory], Consent::of_this_machine())?;
+    Invocation::cargo()
+        .args(["test", "--workspace", "--test", "behind_nats"])
+        .args(FEATURES)
+        .args(["--", "--ignored", "--nocapture"])
+        .env("LINKEM", bench::link_emulator(&lab)?)
+        .run()?;
+    Ok(Outcome::Done)
+}
+
 /// Programs without which the window cannot be driven unseen.
-const WINDOW_TOOLS: [&str; 2] = ["Xvfb", "WebKitWebDriver"];
+const WINDOW_TOOLS: [&str; 3] = ["Xvfb", "WebKitWebDriver", "dbus-daemon"];
 
 fn window() -> Result<Outcome> {
     let missing: Vec<&str> = WINDOW_TOOLS
@@ -121,7 +138,15 @@ fn window() -> Result<Outcome> {
         return Ok(Outcome::Skipped(format!("no {missing} on this system")));
     }
     Invocation::cargo()
-        .args(["test", "--workspace", "--test", "window"])
+        .args(["test", "--workspace"])
+        .args([
+            "--test",
+            "window",
+            "--test",
+            "window_link",
+            "--test",
+            "window_stream",
+        ])
         .args(FEATURES)
         .args(["--", "--ignored", "--nocapture"])
         .env("AHOY_WINDOW", workspace::built(Profile::Dev, "ahoy"))

@@ -12,7 +12,12 @@ use anyhow::{Context, Result, bail};
 use std::fs;
 
 /// The doors, with the longest input that is tried, in bytes: a whole call, one large frame, some datagrams.
-const TARGETS: [(&str, u32); 3] = [("json", 32 * 1024), ("cbor", 16 * 1024), ("stun", 4 * 1024)];
+const TARGETS: [(&str, u32); 4] = [
+    ("json", 32 * 1024),
+    ("rooms", 32 * 1024),
+    ("cbor", 16 * 1024),
+    ("stun", 4 * 1024),
+];
 /// What cargo-fuzz passes too: counters at every edge, and comparisons, from which libFuzzer learns magic values.
 const INSTRUMENTATION: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-trace-compares -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
@@ -44,7 +49,7 @@ impl Options {
             } else if let Some(target) = TARGETS.iter().find(|(name, _)| name == argument) {
                 options.targets.push(*target);
             } else {
-                bail!("fuzz: {argument} is neither an option nor one of json, cbor, stun");
+                bail!("fuzz: {argument} is neither an option nor one of json, rooms, cbor, stun");
             }
         }
         if options.targets.is_empty() {

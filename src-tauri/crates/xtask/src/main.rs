@@ -28,8 +28,9 @@ cargo xtask run [--pair] [--release] [--yes] [-- OPTIONS OF THE WINDOW]
     installs what is missing (one question first; --yes answers it), builds, and opens the Ahoy window;
     --pair opens two windows, users 1 and 2, that can ring each other
 cargo xtask test
-    every check: page, formatting, lints, licences, advisories, tests, calls with Chromium, one run of the real window
-cargo xtask fuzz [--seconds N] [json] [cbor] [stun]
+    every check: page, formatting, lints, licences, advisories, tests, calls with Chromium, one run of the real window;
+    with AHOY_LAB=FOLDER also calls behind routers that translate addresses (root, Linux)
+cargo xtask fuzz [--seconds N] [json] [rooms] [cbor] [stun]
     random bytes at every door for bytes of strangers, 60 seconds each; fails on a panic, a hang or runaway memory
 cargo xtask bench voice [--scenario NAME]... [--seconds N] [--runs N] [--seed N] [--other COMMAND] [--dev]
     calls with speech in the laboratory (root, Linux), where it stands beside the checkout: delay, concealment and speech

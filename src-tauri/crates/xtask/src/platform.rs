@@ -65,7 +65,7 @@ impl Installer {
                 "libwebkit2gtk-4.1-dev",
                 "pkg-config",
             ],
-            (Self::Apt, Purpose::Test) => &["coturn", "nats-server", "webkit2gtk-driver", "xvfb"],
+            (Self::Apt, Purpose::Test) => &["coturn", "dbus", "nats-server", "webkit2gtk-driver", "xvfb"],
             (Self::Apt, Purpose::Browser) => &["chromium", "chromium-driver"],
             (Self::Apt, Purpose::Pictures) => &["chromium", "fonts-noto-cjk"],
             (Self::Apt, Purpose::Laboratory) => &[
@@ -94,7 +94,12 @@ impl Installer {
                 "webkit2gtk4.1-devel",
             ],
             // The package with the driver has had several names; dnf finds it by its file.
-            (Self::Dnf, Purpose::Test) => &["/usr/bin/WebKitWebDriver", "coturn", "xorg-x11-server-Xvfb"],
+            (Self::Dnf, Purpose::Test) => &[
+                "/usr/bin/WebKitWebDriver",
+                "/usr/bin/dbus-daemon",
+                "coturn",
+                "xorg-x11-server-Xvfb",
+            ],
             (Self::Dnf, Purpose::Browser) => &["chromedriver", "chromium"],
             (Self::Dnf, Purpose::Pictures) => &["chromium", "google-noto-sans-cjk-fonts"],
             (Self::Pacman, Purpose::Build) => &[

@@ -49,15 +49,9 @@ impl Lab {
         requirements::ensure_packages(&[Purpose::Build, Purpose::Laboratory], Consent::of_this_machine())?;
         let folder = workspace::target().join("bench");
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let linkem = folder.join("linkem");
-        Invocation::cargo()
-            .args(["build", "--quiet", "--release", "--manifest-path"])
-            .arg(tools.join("linkem").join("Cargo.toml"))
-            .env("CARGO_TARGET_DIR", &linkem)
-            .run()?;
         Ok(Self {
             python: python(&folder)?,
-            linkem: linkem.join("release").join("linkem"),
+            linkem: link_emulator(&tools)?,
             tools,
             folder,
         })
@@ -193,6 +187,17 @@ impl Drop for Network<'_> {
     fn drop(&mut self) {
         let _ = succeed(self.lab.tool("net.sh").arg("down"));
     }
+}
+
+/// Builds the emulator of links between the laboratory's hosts.
+pub fn link_emulator(tools: &Path) -> Result<PathBuf> {
+    let linkem = workspace::target().join("bench").join("linkem");
+    Invocation::cargo()
+        .args(["build", "--quiet", "--release", "--manifest-path"])
+        .arg(tools.join("linkem").join("Cargo.toml"))
+        .env("CARGO_TARGET_DIR", &linkem)
+        .run()?;
+    Ok(linkem.join("release").join("linkem"))
 }
 
 /// A Python with the libraries of the scores: the one of `AHOY_LAB_PYTHON`, else one of its own.

@@ -29,6 +29,7 @@ impl Recorded {
                 marker: false,
                 ssrc: 1,
                 codec: None,
+                repaired: false,
                 arrived_at: start + at,
             };
             let content = PacketContent {

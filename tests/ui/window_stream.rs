@@ -1,0 +1,159 @@
+//! Streams of a media server in the real window: the person enters a server and a room, pushes microphone and camera, and
+//! plays streams, one of them without sound. What stands for the media server is a room of the same program that answers
+//! every call.
+//!
+//! `cargo xtask test` runs it; by itself it needs what `window_smoke.rs` needs.
+
+use ahoy_tests::pictures::watch;
+use ahoy_tests::window::{Display, Window};
+use ahoy_tests::{Event, Party, TestServer, mute_keeper, name};
+use anyhow::{Context, Result, ensure};
+use std::time::Duration;
+
+/// Everything in the window happens within this, even on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+const DEVICES: [&str; 6] = [
+    "--microphone",
+    "tone:440",
+    "--speaker",
+    "null",
+    "--camera",
+    "pattern:640x360@15",
+];
+const KEEPER: [&str; 10] = [
+    "--calls",
+    "1",
+    "--mic",
+    "tone:660",
+    "--speaker",
+    "probe",
+    "--camera",
+    "pattern:320x180@15",
+    "--screen",
+    "probe",
+];
+
+/// A room that answers one call.
+fn keeper(rooms: &str, room: &str) -> Party {
+    let listen = ["listen", "--server", rooms, "--room", room];
+    let mut keeper = Party::run(room, &[&listen[..], &KEEPER].concat());
+    keeper.wait_for("signed_in", |event| name(event) == "signed_in");
+    keeper
+}
+
+/// A window whose person has entered the address of a server and a room of their own.
+fn window_in_room(display: &Display, rooms: &str, room: &str) -> Result<Window> {
+    let window = Window::open(display, &DEVICES)?;
+    window.wait_until(
+        "document.querySelector(\"[data-focus='video:9000']:not(:disabled)\")",
+        LIMIT,
+    )?;
+    window.click(".side [aria-haspopup='dialog']")?;
+    window.click("[data-control='other-server']")?;
+    window.wait_until(
+        "document.querySelector('[data-screen=\"sign-in\"] .choice')",
+        LIMIT,
+    )?;
+    window.click(".choice:not(.first)")?;
+    window.wait_until(
+        "document.querySelector('[data-screen=\"sign-in\"] input[name=\"server\"]')",
+        LIMIT,
+    )?;
+    window.type_into("input[name='server']", rooms)?;
+    window.wait_until("document.querySelector('input[name=\"user\"]')", LIMIT)?;
+    window.type_into("input[name='user']", room)?;
+    window.click("form button[type='submit']")?;
+    window.wait_until(
+        "document.querySelector('[data-control=\"streams\"]:not(:disabled)')",
+        LIMIT,
+    )?;
+    Ok(window)
+}
+
+/// Opens the form for streams and names one in a room; `button` is the place of its button.
+fn place(window: &Window, room: &str, stream: &str, button: usize) -> Result<()> {
+    window.click("[data-control='streams']")?;
+    window.wait_until("document.querySelector('input[name=\"stream\"]')", LIMIT)?;
+    window.type_into("input[name='room']", room)?;
+    window.type_into("input[name='stream']", stream)?;
+    window.click(&format!("[role='dialog'] .actions button:nth-of-type({button})"))
+}
+
+/// The notice that a stream comes without sound.
+const WITHOUT_SOUND: &str = "document.querySelector('[data-notice=\"stream_without_sound\"]')";
+const PLAY: usize = 1;
+const PUSH: usize = 2;
+
+fn end(window: &Window) -> Result<()> {
+    window.click("[data-control='hang-up']")?;
+    window.wait_until("document.querySelector('[data-screen=\"ended\"]')", LIMIT)
+}
+
+fn hears(party: &mut Party, hz: f64) {
+    party.wait_within("the tone", LIMIT, |event: &Event| {
+        name(event) == "probe"
+            && event["kind"] == "audio"
+            && event["tone_db"].as_f64().is_some_and(|db| db > 20.0)
+            && event["frequency"]
+                .as_f64()
+                .is_some_and(|found| (found - hz).abs() < 5.0)
+    });
+}
+
+fn sees(party: &mut Party) {
+    party.wait_within("pictures", LIMIT, |event: &Event| {
+        name(event) == "probe"
+            && event["kind"] == "video"
+            && event["frames"].as_u64().is_some_and(|count| count >= 30)
+    });
+}
+
+#[test]
+#[ignore = "needs the built window and a display: cargo xtask test"]
+fn the_window_pushes_its_camera_plays_a_stream_and_says_when_one_has_no_sound() -> Result<()> {
+    let server = TestServer::start();
+    let rooms = server.listening()["rooms"]
+        .as_str()
+        .context("listening has rooms")?;
+    let display = Display::start()?;
+    let window = window_in_room(&display, rooms, "desk")?;
+
+    let mut keeper_of_push = keeper(rooms, "studio");
+    place(&window, "studio", "desk-cam", PUSH)?;
+    window.wait_until("document.querySelector('canvas[data-view=\"local\"]')", LIMIT)?;
+    watch(&window, "local").context("the own picture")?;
+    hears(&mut keeper_of_push, 440.0);
+    sees(&mut keeper_of_push);
+    let remote = window.run("return document.querySelector('canvas[data-view=\"remote\"]') === null;")?;
+    ensure!(remote == true, "who pushes sees a picture that nobody sends");
+    end(&window)?;
+    keeper_of_push.wait_for_end(LIMIT);
+
+    let mut keeper_of_play = keeper(rooms, "harbor");
+    window.click("[data-control='close']")?;
+    place(&window, "harbor", "quay", PLAY)?;
+    window.wait_until("document.querySelector('canvas[data-view=\"remote\"]')", LIMIT)?;
+    let seen = watch(&window, "remote").context("the played picture")?;
+    println!(
+        "played: {} different pictures, {} drawn",
+        seen.different, seen.drawn
+    );
+    let picture = window.picture()?;
+    if let Some(path) = std::env::var_os("AHOY_STREAM_PICTURE") {
+        std::fs::write(&path, &picture).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let silent = window.run(&format!("return {WITHOUT_SOUND} === null;"))?;
+    ensure!(silent == true, "a stream with sound is said to have none");
+    end(&window)?;
+    keeper_of_play.wait_for_end(LIMIT);
+
+    let mut keeper_of_aac = keeper(&mute_keeper(rooms), "pier");
+    window.click("[data-control='close']")?;
+    place(&window, "pier", "crane", PLAY)?;
+    window.wait_until(WITHOUT_SOUND, LIMIT)?;
+    window.wait_until("document.querySelector('canvas[data-view=\"remote\"]')", LIMIT)?;
+    watch(&window, "remote").context("the picture of the stream without sound")?;
+    end(&window)?;
+    keeper_of_aac.wait_for_end(LIMIT);
+    Ok(())
+}
