@@ -26,12 +26,12 @@ fn settings(server: &Server) -> Settings {
     Settings {
         devices: DeviceChoice {
             microphone: DeviceSpec::Tone { hz: TONE_HZ },
-            speaker: DeviceSpec::Probe,
+            speaker: DeviceSpec::Probe { pattern: None },
             camera: DeviceSpec::Pattern {
                 resolution: Resolution::new(320, 180),
                 frame_rate: 15,
             },
-            screen: DeviceSpec::Probe,
+            screen: DeviceSpec::Probe { pattern: None },
             ring: None,
             fall_back: false,
         },

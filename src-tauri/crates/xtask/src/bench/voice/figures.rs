@@ -1,5 +1,6 @@
 //! How good one call was, from what both sides counted and what was recorded. Pure.
 
+use super::super::span::{Span, median};
 use serde_json::Value;
 
 /// What the table shows. `None` is what nobody measured.
@@ -75,49 +76,6 @@ impl Figures {
     }
 }
 
-/// Seconds of a call before its figures count: it learns the network in them.
-const LEARNING: f64 = 4.0;
-
-/// The first and the last statistics that count.
-struct Span<'a> {
-    first: &'a Value,
-    last: &'a Value,
-}
-
-impl<'a> Span<'a> {
-    fn of(events: &'a [Value]) -> Option<Self> {
-        let mut all = events.iter().filter(|event| event["event"] == "stats");
-        let begun = at(all.clone().next()?)?;
-        let first = all.find(|event| at(event).is_some_and(|at| at >= begun + LEARNING))?;
-        Some(Self {
-            first,
-            last: all.next_back()?,
-        })
-    }
-
-    fn seconds(&self) -> Option<f64> {
-        Some(at(self.last)? - at(self.first)?)
-    }
-
-    /// How much a counter grew.
-    fn grown(&self, path: &[&str]) -> Option<f64> {
-        let read = |event: &Value| path.iter().fold(event, |value, key| &value[*key]).as_f64();
-        Some(read(self.last)? - read(self.first)?)
-    }
-}
-
-fn at(event: &Value) -> Option<f64> {
-    Some(event["at_ms"].as_f64()? / 1e3)
-}
-
-fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len().checked_sub(1)? / 2;
-    let upper = sorted.len() / 2;
-    Some((sorted[middle] + sorted[upper]) / 2.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,7 +132,5 @@ mod tests {
             (middle.delay, middle.stoi, middle.pesq),
             (Some(2.0), Some(0.5), None)
         );
-        assert_eq!(median(&[1.0, 4.0]), Some(2.5));
-        assert_eq!(median(&[]), None);
     }
 }
