@@ -105,6 +105,9 @@ fn print_probes(output: Output, probes: &SyntheticDevices, span: Span) {
             "unreadable": total.unreadable, "width": total.width, "height": total.height,
             "freeze_count": total.freeze_count, "freeze_s": total.freeze_s,
             "latency_ms": rates.latency_ms.map(|ms| json!({"p50": ms.p50, "p95": ms.p95})),
+            "psnr_db": rates.likeness.map(|likeness| likeness.psnr_db),
+            "ssim": rates.likeness.map(|likeness| likeness.ssim),
+            "full_size_at_ms": total.full_size_at.map(|at| output.ms_of(at)),
         }));
     }
     if let Some(probe) = probes.audio_probe() {

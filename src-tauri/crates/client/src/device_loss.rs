@@ -201,7 +201,7 @@ fn is_hardware(spec: &DeviceSpec) -> bool {
         DeviceSpec::Tone { .. }
         | DeviceSpec::Pattern { .. }
         | DeviceSpec::File(_)
-        | DeviceSpec::Probe
+        | DeviceSpec::Probe { .. }
         | DeviceSpec::Null => false,
     }
 }

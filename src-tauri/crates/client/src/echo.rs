@@ -36,7 +36,7 @@ pub fn start(server: String, token: Secret) -> ClientHandle {
             microphone: DeviceSpec::Default,
             speaker: DeviceSpec::Default,
             camera: DeviceSpec::Default,
-            screen: DeviceSpec::Probe,
+            screen: DeviceSpec::Probe { pattern: None },
             ring: None,
             fall_back: false,
         },

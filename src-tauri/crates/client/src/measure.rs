@@ -162,6 +162,7 @@ fn fill_video(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats, plan:
         payload_type: peer.video_in.payload_type,
     });
     stats.video_out = Some(VideoOut {
+        bytes_sent: peer.video_out.bytes,
         frames_encoded: sent.frames_encoded,
         key_frames_encoded: sent.key_frames_encoded,
         frame_width: sent.frame_width,

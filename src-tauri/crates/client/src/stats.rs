@@ -108,6 +108,8 @@ pub struct VideoIn {
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VideoOut {
+    /// Of RTP payload, retransmissions not included.
+    pub bytes_sent: u64,
     pub frames_encoded: u64,
     pub key_frames_encoded: u64,
     pub frame_width: u32,

@@ -19,12 +19,12 @@ async fn echo_answers_every_call_and_sends_back_what_it_receives() {
     let mut ada = WithEcho::sign_in(devices.clone(), |usual| Settings {
         devices: DeviceChoice {
             microphone: DeviceSpec::Tone { hz: TONE_HZ },
-            speaker: DeviceSpec::Probe,
+            speaker: DeviceSpec::Probe { pattern: None },
             camera: DeviceSpec::Pattern {
                 resolution: Resolution::new(320, 180),
                 frame_rate: 15,
             },
-            screen: DeviceSpec::Probe,
+            screen: DeviceSpec::Probe { pattern: None },
             ..usual.devices
         },
         ..usual

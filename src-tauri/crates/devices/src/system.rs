@@ -44,7 +44,7 @@ impl Devices for SystemDevices {
             | DeviceSpec::Tone { .. }
             | DeviceSpec::Pattern { .. }
             | DeviceSpec::File(_)
-            | DeviceSpec::Probe
+            | DeviceSpec::Probe { .. }
             | DeviceSpec::Null => self.others.microphone(spec),
         }
     }
@@ -58,7 +58,7 @@ impl Devices for SystemDevices {
             | DeviceSpec::Tone { .. }
             | DeviceSpec::Pattern { .. }
             | DeviceSpec::File(_)
-            | DeviceSpec::Probe
+            | DeviceSpec::Probe { .. }
             | DeviceSpec::Null => self.others.speaker(spec),
         }
     }
@@ -72,7 +72,7 @@ impl Devices for SystemDevices {
             | DeviceSpec::Tone { .. }
             | DeviceSpec::Pattern { .. }
             | DeviceSpec::File(_)
-            | DeviceSpec::Probe
+            | DeviceSpec::Probe { .. }
             | DeviceSpec::Null => self.others.camera(spec, wanted),
         }
     }

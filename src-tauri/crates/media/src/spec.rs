@@ -22,8 +22,9 @@ pub enum DeviceSpec {
     Pattern { resolution: Resolution, frame_rate: u32 },
     /// `file:PATH`: `.wav` for sound, `.y4m` for pictures; input is looped.
     File(PathBuf),
-    /// `probe`: an output that reads tone or pattern and reports.
-    Probe,
+    /// `probe`: an output that reads tone or pattern and reports; `probe:1280x720` also compares pictures with the pattern
+    /// of that size.
+    Probe { pattern: Option<Resolution> },
     /// `null`: silence, no picture, or nowhere.
     Null,
 }
@@ -40,7 +41,7 @@ pub struct DeviceSpecError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceSpecFault {
     #[error(
-        "not one of default, mic:NAME, speaker:NAME, cam:NAME, tone:HZ, pattern:WxH@FPS, file:PATH, probe, null"
+        "not one of default, mic:NAME, speaker:NAME, cam:NAME, tone:HZ, pattern:WxH@FPS, file:PATH, probe, probe:WxH, null"
     )]
     Unknown,
     #[error("a name or path is missing after the colon")]
@@ -49,6 +50,8 @@ pub enum DeviceSpecFault {
     Tone,
     #[error("the pattern is not WIDTHxHEIGHT@FPS, as in 1280x720@30")]
     Pattern,
+    #[error("the probed pattern is not WIDTHxHEIGHT, as in 1280x720")]
+    ProbedSize,
     #[error("the size of the pattern is not from 48x36 to 3840x2160")]
     PatternSize,
     #[error("the frame rate of the pattern is not from 1 to 120")]
@@ -78,7 +81,7 @@ fn parse(spec: &str) -> Result<DeviceSpec, DeviceSpecFault> {
     match spec.split_once(':') {
         None => match spec {
             "default" => Ok(DeviceSpec::Default),
-            "probe" => Ok(DeviceSpec::Probe),
+            "probe" => Ok(DeviceSpec::Probe { pattern: None }),
             "null" => Ok(DeviceSpec::Null),
             _ => Err(DeviceSpecFault::Unknown),
         },
@@ -89,6 +92,7 @@ fn parse(spec: &str) -> Result<DeviceSpec, DeviceSpecFault> {
             "file" => named(rest).map(|path| DeviceSpec::File(PathBuf::from(path))),
             "tone" => tone(rest),
             "pattern" => pattern(rest),
+            "probe" => probe(rest),
             _ => Err(DeviceSpecFault::Unknown),
         },
     }
@@ -110,21 +114,39 @@ fn tone(text: &str) -> Result<DeviceSpec, DeviceSpecFault> {
 }
 
 fn pattern(text: &str) -> Result<DeviceSpec, DeviceSpecFault> {
-    let parts = text.split_once('@').and_then(|(size, rate)| {
-        let (width, height) = size.split_once('x')?;
-        Some((number(width)?, number(height)?, number(rate)?))
-    });
-    let (width, height, frame_rate) = parts.ok_or(DeviceSpecFault::Pattern)?;
-    if !PATTERN_WIDTH.contains(&width) || !PATTERN_HEIGHT.contains(&height) {
-        return Err(DeviceSpecFault::PatternSize);
-    }
+    let parts = text
+        .split_once('@')
+        .and_then(|(size, rate)| Some((resolution(size)?, number(rate)?)));
+    let (resolution, frame_rate) = parts.ok_or(DeviceSpecFault::Pattern)?;
+    let resolution = drawable(resolution)?;
     if !PATTERN_RATE.contains(&frame_rate) {
         return Err(DeviceSpecFault::FrameRate);
     }
     Ok(DeviceSpec::Pattern {
-        resolution: Resolution::new(width, height),
+        resolution,
         frame_rate,
     })
+}
+
+fn probe(text: &str) -> Result<DeviceSpec, DeviceSpecFault> {
+    let size = resolution(text).ok_or(DeviceSpecFault::ProbedSize)?;
+    Ok(DeviceSpec::Probe {
+        pattern: Some(drawable(size)?),
+    })
+}
+
+fn resolution(text: &str) -> Option<Resolution> {
+    let (width, height) = text.split_once('x')?;
+    Some(Resolution::new(number(width)?, number(height)?))
+}
+
+/// A size that a pattern can have.
+fn drawable(size: Resolution) -> Result<Resolution, DeviceSpecFault> {
+    if PATTERN_WIDTH.contains(&size.width) && PATTERN_HEIGHT.contains(&size.height) {
+        Ok(size)
+    } else {
+        Err(DeviceSpecFault::PatternSize)
+    }
 }
 
 /// Digits alone: `u32::from_str` would also take a plus sign.
@@ -150,7 +172,8 @@ impl fmt::Display for DeviceSpec {
                 write!(f, "pattern:{resolution}@{frame_rate}")
             }
             DeviceSpec::File(path) => write!(f, "file:{}", path.display()),
-            DeviceSpec::Probe => f.write_str("probe"),
+            DeviceSpec::Probe { pattern: None } => f.write_str("probe"),
+            DeviceSpec::Probe { pattern: Some(size) } => write!(f, "probe:{size}"),
             DeviceSpec::Null => f.write_str("null"),
         }
     }
@@ -164,7 +187,10 @@ mod tests {
     fn any_spec() -> impl Strategy<Value = DeviceSpec> {
         prop_oneof![
             Just(DeviceSpec::Default),
-            Just(DeviceSpec::Probe),
+            Just(DeviceSpec::Probe { pattern: None }),
+            (PATTERN_WIDTH, PATTERN_HEIGHT).prop_map(|(w, h)| DeviceSpec::Probe {
+                pattern: Some(Resolution::new(w, h)),
+            }),
             Just(DeviceSpec::Null),
             ".+".prop_map(DeviceSpec::Microphone),
             ".+".prop_map(DeviceSpec::Speaker),
@@ -218,6 +244,9 @@ mod tests {
             ("pattern:1280x720@30fps", DeviceSpecFault::Pattern),
             ("pattern:0x720@30", DeviceSpecFault::PatternSize),
             ("pattern:1280x9000@30", DeviceSpecFault::PatternSize),
+            ("probe:", DeviceSpecFault::ProbedSize),
+            ("probe:1280x720@30", DeviceSpecFault::ProbedSize),
+            ("probe:8x8", DeviceSpecFault::PatternSize),
             ("pattern:1280x720@0", DeviceSpecFault::FrameRate),
             ("pattern:1280x720@121", DeviceSpecFault::FrameRate),
         ] {

@@ -5,6 +5,7 @@ pub mod devices;
 pub mod echo_audio;
 mod echo_recorder;
 pub mod echo_video;
+pub mod likeness;
 pub mod pattern;
 pub mod pattern_probe;
 pub mod silence;

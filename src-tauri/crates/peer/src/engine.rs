@@ -57,9 +57,9 @@ pub(crate) const ALLOCATION_REFRESH: Duration = Duration::from_secs(120);
 
 /// Between requests for the same missing packet. A sender answers them once in a round trip; on a short path the next
 /// repair of one that was lost itself must not wait. At 50 ms a path that loses a fifth froze once a second.
-const NACK_INTERVAL: Duration = Duration::from_millis(25);
+const NACK_INTERVAL: Duration = Duration::from_millis(15);
 /// Requests for one packet: after half a second a keyframe is due anyway.
-const NACKS_PER_PACKET: u16 = 20;
+const NACKS_PER_PACKET: u16 = 33;
 
 /// Distance from the wire of our own interceptors: before everything, between responder and generator, after everything.
 const WIRE_TAP: usize = 500;

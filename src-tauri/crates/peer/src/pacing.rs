@@ -8,7 +8,7 @@ use crate::frame_sender::Gate;
 use crate::interceptor::Passage;
 use crate::pacer::Pacer;
 use crate::padding::{Padding, RtxStream};
-use crate::repairs::Repairs;
+use crate::repairs::{COPY_AFTER, Repairs};
 use rtc::interceptor::{Attribute, AttributedPacket, Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::sansio::Protocol;
 use rtc::shared::TransportContext;
@@ -41,6 +41,8 @@ pub(crate) struct Pacing {
     repairs: Repairs,
     voice_repairs: Repairs,
     waiting_repairs: VecDeque<TaggedPacket>,
+    /// Second copies of repairs, and when each joins those that wait.
+    copies: VecDeque<(Instant, TaggedPacket)>,
     waiting: VecDeque<TaggedPacket>,
     /// Of both, on the wire.
     waiting_bytes: usize,
@@ -60,6 +62,7 @@ impl Pacing {
             repairs: Repairs::default(),
             voice_repairs: Repairs::default(),
             waiting_repairs: VecDeque::new(),
+            copies: VecDeque::new(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             picture_at: None,
@@ -90,15 +93,17 @@ impl Pacing {
                 Some(original) if repairs => u16::from_be_bytes([original[0], original[1]]),
                 Some(_) | None => packet.header.sequence_number,
             };
-            let (target, rtt) = {
+            let (target, rtt, loss) = {
                 let control = lock(&self.control);
-                (control.target(), control.rtt())
+                (control.target(), control.rtt(), control.own_loss())
             };
             if self.waiting_repairs.len() < REPAIR_QUEUE
                 && self.repairs.allows(now, repaired, bytes, target, rtt)
             {
-                self.waiting_bytes += bytes;
-                self.waiting_repairs.push_back(message);
+                if self.copies.len() < REPAIR_QUEUE && self.repairs.allows_copy(bytes, loss, rtt) {
+                    self.copies.push_back((now + COPY_AFTER, copy(&message)));
+                }
+                self.wait_to_repair(message, bytes);
             }
         } else if !message.message.has(&Attribute::Retransmission)
             || self.allows_voice_repair(now, packet.header.sequence_number, bytes)
@@ -116,8 +121,20 @@ impl Pacing {
         target >= VOICE_ALONE && self.voice_repairs.allows(now, sequence, bytes, target, rtt)
     }
 
+    fn wait_to_repair(&mut self, message: TaggedPacket, bytes: usize) {
+        self.waiting_bytes += bytes;
+        self.waiting_repairs.push_back(message);
+    }
+
     /// Lets go what is due; repairs first, since pictures wait for them at the other side.
     fn release(&mut self, now: Instant) {
+        while let Some((_, message)) = self.copies.pop_front_if(|(due, _)| *due <= now) {
+            if !self.is_waiting() {
+                self.pacer.handle_idle(now);
+            }
+            let bytes = rtp_bytes(&message);
+            self.wait_to_repair(message, bytes);
+        }
         let control = Arc::clone(&self.control);
         let mut control = lock(&control);
         let target = control.target();
@@ -134,10 +151,7 @@ impl Pacing {
                 break;
             };
             message.now = now;
-            let bytes = match &mut message.message.packet {
-                Packet::Rtp(packet) => wire_bytes(packet),
-                _ => 0,
-            };
+            let bytes = rtp_bytes(&message);
             self.passage.outbound.push_back(message);
             if let Some(sent) = self.pacer.handle_sent(now, bytes, self.waiting_bytes, target) {
                 control.handle_burst_sent(sent.begin, sent.end);
@@ -188,6 +202,22 @@ impl Pacing {
     }
 }
 
+/// The library's message is no `Clone`, all its parts are.
+fn copy(message: &TaggedPacket) -> TaggedPacket {
+    TaggedPacket {
+        now: message.now,
+        transport: message.transport,
+        message: message.message.clone(),
+    }
+}
+
+fn rtp_bytes(message: &TaggedPacket) -> usize {
+    match &message.message.packet {
+        Packet::Rtp(packet) => wire_bytes(packet),
+        _ => 0,
+    }
+}
+
 fn wire_bytes(packet: &rtc::rtp::Packet) -> usize {
     packet.marshal_size() + WIRE_OVERHEAD
 }
@@ -226,7 +256,9 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Pacing {
 
     fn poll_timeout(&mut self) -> Option<Instant> {
         // A moment that has passed is due at the next turn, which comes at once.
-        self.is_waiting().then(|| self.pacer.due(Instant::now()))
+        let paced = self.is_waiting().then(|| self.pacer.due(Instant::now()));
+        let copy = self.copies.front().map(|(due, _)| *due);
+        [paced, copy].into_iter().flatten().min()
     }
 }
 
@@ -386,6 +418,26 @@ mod tests {
         let left = sender.left();
         assert_eq!(left[..2], [(RTX, 0, false), (RTX, 1, false)]);
         assert_eq!(left[2].0, VIDEO);
+    }
+
+    #[test]
+    fn a_repair_leaves_twice_on_a_path_that_loses_much() {
+        let (mut sender, begin) = (sender(), Instant::now());
+        let sample = |number: u64| Sample {
+            departure: begin + Duration::from_millis(number * 10),
+            arrival: (number % 12 != 0).then_some(Duration::from_millis(number * 10)),
+            bytes: 1200,
+        };
+        let samples: Vec<Sample> = (0..101).map(sample).collect();
+        let now = begin + Duration::from_millis(1050);
+        lock(&sender.control).handle_feedback(now, &samples);
+        sender.write(message(now, RTX, 0));
+        assert_eq!(sender.left(), [(RTX, 0, false)]);
+        let due = sender.pacing.poll_timeout().expect("a copy waits");
+        assert_eq!(due, now + COPY_AFTER);
+        sender.pacing.handle_timeout(due).expect("nothing refuses");
+        assert_eq!(sender.left(), [(RTX, 1, false)]);
+        assert_eq!(sender.pacing.poll_timeout(), None);
     }
 
     #[test]

@@ -32,9 +32,12 @@ cargo xtask test
     with AHOY_LAB=FOLDER also calls behind routers that translate addresses (root, Linux)
 cargo xtask fuzz [--seconds N] [json] [rooms] [cbor] [stun]
     random bytes at every door for bytes of strangers, 60 seconds each; fails on a panic, a hang or runaway memory
-cargo xtask bench voice [--scenario NAME]... [--seconds N] [--runs N] [--seed N] [--other COMMAND] [--dev]
+cargo xtask bench voice [--scenario NAME]... [--seconds N] [--runs N] [--seed N] [--other COMMAND] [--before AHOY-CLI] [--dev]
     calls with speech in the laboratory (root, Linux), where it stands beside the checkout: delay, concealment and speech
-    scores on bad networks, and which goals are met; COMMAND is another client, beside which ours is shown
+    scores on bad networks, and which goals are met; COMMAND is another client, AHOY-CLI another build of ours,
+    beside which this one is shown
+cargo xtask bench picture [THE SAME]
+    the same with pictures both ways: freezes, size, glass to glass, likeness, lip-sync, use of the link, cores and memory
 cargo xtask cross
     Windows build, a call under Wine, and the macOS type check, where the laboratory stands beside the checkout
 cargo xtask screenshots

@@ -73,13 +73,13 @@ impl Devices for SyntheticDevices {
             DeviceSpec::Speaker(_)
             | DeviceSpec::Camera(_)
             | DeviceSpec::Pattern { .. }
-            | DeviceSpec::Probe => Err(wrong_kind(DeviceKind::Microphone, spec)),
+            | DeviceSpec::Probe { .. } => Err(wrong_kind(DeviceKind::Microphone, spec)),
         }
     }
 
     fn speaker(&self, spec: &DeviceSpec) -> Result<Box<dyn AudioSink>, DeviceError> {
         match spec {
-            DeviceSpec::Probe => {
+            DeviceSpec::Probe { pattern: None } => {
                 let (probe, reader) = AudioProbe::new(self.clock);
                 *self.audio_probe.lock().unwrap_or_else(PoisonError::into_inner) = Some(reader);
                 Ok(Box::new(probe))
@@ -90,7 +90,8 @@ impl Devices for SyntheticDevices {
             DeviceSpec::Microphone(_)
             | DeviceSpec::Camera(_)
             | DeviceSpec::Tone { .. }
-            | DeviceSpec::Pattern { .. } => Err(wrong_kind(DeviceKind::Speaker, spec)),
+            | DeviceSpec::Pattern { .. }
+            | DeviceSpec::Probe { pattern: Some(_) } => Err(wrong_kind(DeviceKind::Speaker, spec)),
         }
     }
 
@@ -106,14 +107,14 @@ impl Devices for SyntheticDevices {
             DeviceSpec::Microphone(_)
             | DeviceSpec::Speaker(_)
             | DeviceSpec::Tone { .. }
-            | DeviceSpec::Probe => Err(wrong_kind(DeviceKind::Camera, spec)),
+            | DeviceSpec::Probe { .. } => Err(wrong_kind(DeviceKind::Camera, spec)),
         }
     }
 
     fn screen(&self, spec: &DeviceSpec) -> Result<Box<dyn VideoSink>, DeviceError> {
         match spec {
-            DeviceSpec::Probe => {
-                let (probe, reader) = VideoProbe::new();
+            DeviceSpec::Probe { pattern } => {
+                let (probe, reader) = VideoProbe::new(*pattern);
                 *self.video_probe.lock().unwrap_or_else(PoisonError::into_inner) = Some(reader);
                 Ok(Box::new(probe))
             }
@@ -226,7 +227,7 @@ mod tests {
         let mut camera = devices
             .camera(&spec("pattern:160x90@100"), WANTED)
             .expect("a pattern");
-        let mut screen = devices.screen(&spec("probe")).expect("a probe");
+        let mut screen = devices.screen(&spec("probe:160x90")).expect("a probe");
         for _ in 0..3 {
             let frame = camera
                 .next_frame(Duration::from_secs(5))
@@ -239,6 +240,7 @@ mod tests {
             (report.frames, report.lost, report.unreadable, report.width),
             (3, 0, 0, 160)
         );
+        assert_eq!(report.likeness.map(|likeness| likeness.ssim), Some(1.0));
     }
 
     #[test]

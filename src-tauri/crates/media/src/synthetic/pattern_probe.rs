@@ -1,5 +1,6 @@
-//! A screen that reads the pattern and reports what came of it: number, order, freezes, delay.
+//! A screen that reads the pattern and reports what came of it: number, order, freezes, delay, likeness.
 
+use super::likeness::{Likeness, PatternComparison};
 use super::pattern::{self, PatternMark, wall_ms_now};
 use super::tone_probe::Percentiles;
 use crate::device::VideoSink;
@@ -28,6 +29,10 @@ pub struct VideoProbeReport {
     pub freeze_s: f64,
     /// From the drawing of the picture to its showing, milliseconds; exact when both ends share a clock.
     pub latency_ms: Option<Percentiles>,
+    /// Mean of the pictures that were compared with the drawn pattern; `None` where none was.
+    pub likeness: Option<Likeness>,
+    /// When the first picture as high as the drawn pattern was shown; `None` before, and where its size is not known.
+    pub full_size_at: Option<Instant>,
     /// Of the last picture, pixels; 0 before the first.
     pub width: u32,
     pub height: u32,
@@ -37,6 +42,7 @@ pub struct VideoProbeReport {
 #[derive(Debug)]
 pub struct VideoProbe {
     tally: Arc<Mutex<Tally>>,
+    comparison: Option<PatternComparison>,
 }
 
 /// Reads the reports of one [`VideoProbe`], also after it is gone; clones read the same ones.
@@ -46,12 +52,14 @@ pub struct VideoProbeReader {
 }
 
 impl VideoProbe {
-    /// Makes a screen, and the reader of its reports.
-    pub fn new() -> (Self, VideoProbeReader) {
-        let tally = Arc::new(Mutex::new(Tally::new(Instant::now())));
+    /// Makes a screen, and the reader of its reports. With the size that the pattern was drawn in, some of its pictures are
+    /// compared with what was drawn.
+    pub fn new(pattern: Option<Resolution>) -> (Self, VideoProbeReader) {
+        let tally = Arc::new(Mutex::new(Tally::new(Instant::now(), pattern)));
         (
             Self {
                 tally: Arc::clone(&tally),
+                comparison: pattern.map(PatternComparison::new),
             },
             VideoProbeReader { tally },
         )
@@ -63,6 +71,13 @@ impl VideoSink for VideoProbe {
         let mark = pattern::read(&frame.picture);
         let size = frame.picture.resolution();
         lock(&self.tally).handle_shown(now, size, mark, wall_ms_now());
+        let likeness = match (mark, &mut self.comparison) {
+            (Some(mark), Some(comparison)) => comparison.compare(now, mark, &frame.picture),
+            (None, _) | (_, None) => None,
+        };
+        if let Some(likeness) = likeness {
+            lock(&self.tally).handle_compared(likeness);
+        }
     }
 }
 
@@ -90,6 +105,9 @@ struct Tally {
     freezes: FreezeCounter,
     last_number: Option<u32>,
     size: Option<Resolution>,
+    /// That of the drawn pattern.
+    full_size: Option<Resolution>,
+    full_size_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -102,21 +120,29 @@ struct Counts {
     freezes_before: u64,
     frozen_before: Duration,
     latency: Histogram,
+    /// Sum over the compared pictures, and how many they were.
+    likeness: Likeness,
+    compared: u32,
 }
 
 impl Tally {
-    fn new(now: Instant) -> Self {
+    fn new(now: Instant, full_size: Option<Resolution>) -> Self {
         Self {
             total: Counts::new(now, 0, Duration::ZERO),
             interval: Counts::new(now, 0, Duration::ZERO),
             freezes: FreezeCounter::default(),
             last_number: None,
             size: None,
+            full_size,
+            full_size_at: None,
         }
     }
 
     fn handle_shown(&mut self, now: Instant, size: Resolution, mark: Option<PatternMark>, wall_ms: u64) {
         self.size = Some(size);
+        if self.full_size.is_some_and(|full| size.height >= full.height) {
+            self.full_size_at.get_or_insert(now);
+        }
         self.freezes.handle_shown(now);
         let last = match mark {
             Some(mark) => self.last_number.replace(mark.number),
@@ -134,6 +160,13 @@ impl Tally {
                 Some(_) => counts.backwards += 1,
                 None => {}
             }
+        }
+    }
+
+    fn handle_compared(&mut self, likeness: Likeness) {
+        for counts in [&mut self.total, &mut self.interval] {
+            counts.likeness = counts.likeness.plus(likeness);
+            counts.compared += 1;
         }
     }
 
@@ -162,6 +195,8 @@ impl Tally {
             freeze_count: self.freezes.count() - counts.freezes_before,
             freeze_s: (self.freezes.total() - counts.frozen_before).as_secs_f64(),
             latency_ms: counts.latency.percentiles(),
+            likeness: (counts.compared > 0).then(|| counts.likeness.over(counts.compared)),
+            full_size_at: self.full_size_at,
             width: self.size.map_or(0, |size| size.width),
             height: self.size.map_or(0, |size| size.height),
         }
@@ -179,6 +214,8 @@ impl Counts {
             freezes_before,
             frozen_before,
             latency: Histogram::default(),
+            likeness: Likeness::default(),
+            compared: 0,
         }
     }
 }
@@ -248,7 +285,7 @@ mod tests {
     #[test]
     fn skipped_repeated_and_backward_numbers_are_told_apart() {
         let start = Instant::now();
-        let mut tally = Tally::new(start);
+        let mut tally = Tally::new(start, None);
         show(
             &mut tally,
             start,
@@ -266,18 +303,18 @@ mod tests {
     #[test]
     fn delays_are_reported_by_their_quantiles() {
         let start = Instant::now();
-        let mut tally = Tally::new(start);
+        let mut tally = Tally::new(start, None);
         let shown: Vec<_> = (1..=100).map(|number| (number, u64::from(number))).collect();
         show(&mut tally, start, &shown);
         let report = tally.total_report(start + Duration::from_secs(1));
         assert_eq!(report.latency_ms, Some(Percentiles { p50: 50.0, p95: 95.0 }));
-        assert_eq!(Tally::new(start).total_report(start).latency_ms, None);
+        assert_eq!(Tally::new(start, None).total_report(start).latency_ms, None);
     }
 
     #[test]
     fn an_interval_counts_from_the_report_before() {
         let start = Instant::now();
-        let mut tally = Tally::new(start);
+        let mut tally = Tally::new(start, None);
         show(&mut tally, start, &[(0, 9), (1, 9), (2, 9)]);
         assert_eq!(tally.interval_report(start + Duration::from_secs(1)).frames, 3);
         let later = start + Duration::from_secs(2);
@@ -290,8 +327,20 @@ mod tests {
     }
 
     #[test]
+    fn the_first_picture_of_full_size_is_told() {
+        let start = Instant::now();
+        let mut tally = Tally::new(start, Some(SIZE));
+        let half = Resolution::new(160, 90);
+        for (at, size) in [half, half, SIZE, SIZE, half].into_iter().enumerate() {
+            tally.handle_shown(start + Duration::from_millis(100) * at as u32, size, None, 0);
+        }
+        let report = tally.total_report(start + Duration::from_secs(1));
+        assert_eq!(report.full_size_at, Some(start + Duration::from_millis(200)));
+    }
+
+    #[test]
     fn the_screen_reads_what_is_drawn() {
-        let (mut sink, reader) = VideoProbe::new();
+        let (mut sink, reader) = VideoProbe::new(None);
         let now = Instant::now();
         for number in [3, 5] {
             let mut picture = I420::black(SIZE);
@@ -316,5 +365,6 @@ mod tests {
             report.latency_ms.is_some_and(|latency| latency.p95 < 5000.0),
             "{report:?}"
         );
+        assert_eq!(report.likeness, None);
     }
 }

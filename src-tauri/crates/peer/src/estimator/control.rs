@@ -71,6 +71,11 @@ impl Control {
         self.loss.fraction()
     }
 
+    /// The same while no queue explains it, 0 while too little is known.
+    pub(crate) fn own_loss(&self) -> f64 {
+        self.loss.steady().unwrap_or(0.0)
+    }
+
     pub(crate) fn rtt(&self) -> Duration {
         self.rtt
     }

@@ -75,6 +75,11 @@ impl Loss {
         self.lost as f64 / self.packets.len().max(1) as f64
     }
 
+    /// The same; `None` before enough packets to judge by have left since the last queue.
+    pub(crate) fn steady(&self) -> Option<f64> {
+        (self.packets.len() >= FEWEST).then(|| self.fraction())
+    }
+
     /// What is lost beyond what the path loses by itself; `None` while too little is known.
     pub(crate) fn excess(&self) -> Option<f64> {
         (self.packets.len() >= FEWEST_OF_FLOOD).then(|| self.fraction() - self.inherent)

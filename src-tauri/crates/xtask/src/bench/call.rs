@@ -1,9 +1,7 @@
 //! One call between two programs in the laboratory, of ours or of another client.
 
 use super::arrivals;
-use super::figures::Figures;
-use super::gap;
-use super::lab::{Lab, Network, Side, Sound};
+use super::lab::{Lab, Network, Side};
 use super::program::Program;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -21,139 +19,162 @@ pub enum Client {
     Ours(PathBuf),
     /// A command for a shell, run once on each side.
     ///
-    /// `AHOY_BENCH_SIDE` is `a` on the side that calls and speaks, else `b`; the sides reach each other at 10.77.1.1 and
-    /// 10.77.2.1. Its sound devices are those of the system. It says `{"event":"state","state":"connected"}` when the
-    /// call is up, may say statistics as ours does, and ends when its input does.
+    /// `AHOY_BENCH_SIDE` is `a` on the side that calls (and, in a bench of the voice, speaks), else `b`; the sides reach each
+    /// other at 10.77.1.1 and 10.77.2.1. Its sound devices are those of the system. It says
+    /// `{"event":"state","state":"connected"}` when the call is up, may say statistics as ours does, and ends when its
+    /// input does.
     Other(String),
 }
 
-/// What is the same for each call.
-pub struct Studio<'a> {
+/// A call that is to be made.
+pub struct Plan<'a> {
     pub lab: &'a Lab,
-    pub sound: &'a Sound<'a>,
-    pub speech: &'a Path,
-    pub seconds: u32,
-    /// What ours does to the voice.
-    pub voice: &'a str,
+    pub client: &'a Client,
+    /// What the network does in it, from the moment that it is up.
+    pub scenario: &'a Path,
+    pub seed: u64,
+    /// Where what it leaves is kept.
+    pub folder: &'a Path,
 }
 
-impl Studio<'_> {
-    /// Makes one call and returns how it was; what it left is in `folder`.
-    pub fn call(&self, client: &Client, scenario: &Path, seed: u64, folder: &Path) -> Result<Figures> {
-        fs::create_dir_all(folder)?;
-        let network = self.lab.network(scenario, seed)?;
-        let mut line = match client {
-            Client::Ours(program) => self.ours(program, &network, folder)?,
-            Client::Other(command) => self.other(command, &network, folder)?,
+/// What one side is started with.
+#[derive(Debug, Default)]
+pub struct End {
+    /// For ours alone, behind those that say whom it is and whom it calls.
+    pub options: Vec<String>,
+    pub variables: Vec<(String, String)>,
+}
+
+impl<'a> Plan<'a> {
+    /// Makes the call and starts the scenario.
+    pub fn connect(&self, end: impl Fn(Side) -> Result<End>) -> Result<Line<'a>> {
+        fs::create_dir_all(self.folder)?;
+        let network = self.lab.network(self.scenario, self.seed)?;
+        let mut line = match self.client {
+            Client::Ours(program) => self.ours(program, network, end)?,
+            Client::Other(command) => self.other(command, network, end)?,
         };
         for side in [&mut line.a, &mut line.b] {
             side.wait_for("that the call is up", SET_UP, is_connected)?;
         }
-        network.go()?;
-        let recording = folder.join("call.wav");
-        self.sound.record(self.speech, &recording, self.seconds)?;
-        if matches!(client, Client::Ours(_)) {
-            line.a.write_line("hangup")?;
-        }
-        for side in [&mut line.a, &mut line.b] {
-            side.finish(END)?;
-        }
-        let scores = self.lab.score(&recording)?;
-        let log = fs::read_to_string(folder.join("b.log"))?;
-        fs::write(folder.join("arrivals.txt"), arrivals::from_log(&log))?;
-        save(&folder.join("a.jsonl"), &line.a.events)?;
-        save(&folder.join("b.jsonl"), &line.b.events)?;
-        save(&folder.join("scores.json"), std::slice::from_ref(&scores))?;
-        let figures = Figures::read(&line.a.events, &line.b.events, &scores);
-        let (said, heard) = both_ends(&recording)?;
-        Ok(Figures {
-            gap: figures.delay.and_then(|delay| gap::longest(&said, &heard, delay)),
-            ..figures
-        })
+        line.network.go()?;
+        Ok(line)
     }
 
-    fn ours(&self, program: &Path, network: &Network<'_>, folder: &Path) -> Result<Line> {
+    fn ours(
+        &self,
+        program: &Path,
+        network: Network<'a>,
+        end: impl Fn(Side) -> Result<End>,
+    ) -> Result<Line<'a>> {
         let mut serve = network.on("s", program);
         serve.args(["serve", "--listen", "10.77.3.1:0", "--turn", "10.77.3.1:0"]);
         serve.args(["--user", "1:Ada:secret", "--user", "2:Ben:secret"]);
-        let mut server = Program::start("the server", serve, &folder.join("server.log"))?;
+        let mut server = Program::start("the server", serve, &self.folder.join("server.log"))?;
         let listening = server.wait_for("that it listens", SET_UP, |event| event["event"] == "listening")?;
         let address = listening["ws"].as_str().context("the server names no address")?;
         let client = |side: Side, words: &[&str]| -> Result<Command> {
             let user = if side == Side::A { "1" } else { "2" };
-            let host = side.letter().to_ascii_lowercase().to_string();
             let token = listening["tokens"][user].as_str().context("no token")?;
-            let mut command = network.on(&host, program);
+            let end = end(side)?;
+            let mut command = network.on(&side.host(), program);
             command.args(words).args(["--server", address, "--insecure-ws"]);
             command
-                .args(["--token", token, "--voice", self.voice])
-                .envs(self.sound.variables(side)?);
+                .args(["--token", token])
+                .args(end.options)
+                .envs(end.variables);
             Ok(command)
         };
         let mut listen = client(Side::B, &["listen", "--calls", "1", "--log", arrivals::FILTER])?;
         // Colours would stand between the words of its log.
         listen.env("NO_COLOR", "1");
-        let mut b = Program::start("B", listen, &folder.join("b.log"))?;
+        let mut b = Program::start("B", listen, &self.folder.join("b.log"))?;
         b.wait_for("that it is signed in", SET_UP, |event| {
             event["event"] == "signed_in"
         })?;
         let call = client(Side::A, &["call", "--to", "2"])?;
-        let a = Program::start("A", call, &folder.join("a.log"))?;
+        let a = Program::start("A", call, &self.folder.join("a.log"))?;
         Ok(Line {
             a,
             b,
-            _server: Some(server),
+            server: Some(server),
+            network,
         })
     }
 
-    fn other(&self, command: &str, network: &Network<'_>, folder: &Path) -> Result<Line> {
+    fn other(
+        &self,
+        command: &str,
+        network: Network<'a>,
+        end: impl Fn(Side) -> Result<End>,
+    ) -> Result<Line<'a>> {
         let start = |side: Side| -> Result<Program> {
-            let host = side.letter().to_ascii_lowercase().to_string();
+            let host = side.host();
             let mut shell = network.on(&host, Path::new("sh"));
             shell.args(["-c", command]).env("AHOY_BENCH_SIDE", &host);
-            shell.envs(self.sound.variables(side)?);
+            shell.envs(end(side)?.variables);
             Program::start(
                 &format!("the other client's {}", side.letter()),
                 shell,
-                &folder.join(format!("{host}.log")),
+                &self.folder.join(format!("{host}.log")),
             )
         };
+        let b = start(Side::B)?;
+        let a = start(Side::A)?;
         Ok(Line {
-            b: start(Side::B)?,
-            a: start(Side::A)?,
-            _server: None,
+            a,
+            b,
+            server: None,
+            network,
         })
     }
 }
 
-/// The programs of one call. A is first to go.
-struct Line {
+/// A call that is up: its programs, of which A is first to go, and the network between them.
+pub struct Line<'a> {
     a: Program,
     b: Program,
-    _server: Option<Program>,
+    server: Option<Program>,
+    network: Network<'a>,
 }
 
-/// What A's microphone and B's loudspeaker had, of the laboratory's recording.
-fn both_ends(recording: &Path) -> Result<(Vec<f32>, Vec<f32>)> {
-    let mut reader =
-        hound::WavReader::open(recording).with_context(|| format!("cannot read {}", recording.display()))?;
-    let (format, channels) = (reader.spec(), usize::from(reader.spec().channels));
-    if channels != 4 || format.sample_rate as usize != gap::RATE {
-        bail!("{} is not of the laboratory: {format:?}", recording.display());
+/// What was said and counted in a call, oldest first.
+pub struct Record {
+    pub a: Vec<Value>,
+    pub b: Vec<Value>,
+    /// The log of the link emulator.
+    pub network: Vec<Value>,
+}
+
+impl Line<'_> {
+    /// Lets both talk for so long; an error when either ends before.
+    pub fn talk(&mut self, time: Duration) -> Result<()> {
+        self.a.listen_for(time)
     }
-    let samples = reader.samples::<i16>().collect::<Result<Vec<i16>, _>>()?;
-    let channel = |at: usize| {
-        let its = samples.iter().skip(at).step_by(channels);
-        its.map(|sample| f32::from(*sample) / 32_768.0).collect()
-    };
-    Ok((channel(0), channel(3)))
+
+    /// Ends the call, and returns what both said and the network did; it is also written into the folder.
+    pub fn hang_up(mut self, folder: &Path) -> Result<Record> {
+        // Another client ends with its input.
+        if self.server.is_some() {
+            self.a.write_line("hangup")?;
+        }
+        let record = Record {
+            a: self.a.finish(END)?,
+            b: self.b.finish(END)?,
+            network: self.network.log()?,
+        };
+        save(&folder.join("a.jsonl"), &record.a)?;
+        save(&folder.join("b.jsonl"), &record.b)?;
+        save(&folder.join("network.jsonl"), &record.network)?;
+        Ok(record)
+    }
 }
 
 fn is_connected(event: &Value) -> bool {
     event["event"] == "state" && event["state"] == "connected"
 }
 
-fn save(file: &Path, events: &[Value]) -> Result<()> {
+pub fn save(file: &Path, events: &[Value]) -> Result<()> {
     let text: String = events.iter().map(|event| format!("{event}\n")).collect();
     fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }

@@ -9,17 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What `score.py` imports.
-const SCORES: [&str; 6] = [
-    "numpy",
-    "scipy",
-    "soundfile",
-    "pystoi",
-    "pesq",
-    "visqol-python[lattice]",
-];
-
-/// One end of the line; A speaks, B listens.
+/// One end of the line; A calls, B answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     A,
@@ -33,13 +23,17 @@ impl Side {
             Side::B => 'B',
         }
     }
+
+    /// The name of its host.
+    pub fn host(self) -> String {
+        self.letter().to_ascii_lowercase().to_string()
+    }
 }
 
 pub struct Lab {
     pub tools: PathBuf,
     /// Everything that is made: builds, recordings, logs.
     pub folder: PathBuf,
-    python: PathBuf,
     linkem: PathBuf,
 }
 
@@ -50,18 +44,22 @@ impl Lab {
         let folder = workspace::target().join("bench");
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         Ok(Self {
-            python: python(&folder)?,
             linkem: link_emulator(&tools)?,
             tools,
             folder,
         })
     }
 
+    /// Where its tools keep what they log.
+    fn run(&self) -> PathBuf {
+        self.folder.join("run")
+    }
+
     fn tool(&self, name: &str) -> Command {
         let mut command = Command::new("sh");
         command
             .arg(self.tools.join(name))
-            .env("RUN", self.folder.join("run"))
+            .env("RUN", self.run())
             .env("LINKEM", &self.linkem);
         command
     }
@@ -96,23 +94,6 @@ impl Lab {
                 .args(["--hold", "--seed", &seed]),
         )?;
         Ok(Network { lab: self })
-    }
-
-    /// The scores of what B heard of A, as JSON.
-    pub fn score(&self, recording: &Path) -> Result<serde_json::Value> {
-        let output = Command::new(&self.python)
-            .arg(self.tools.join("score.py"))
-            .arg("--rig")
-            .arg(recording)
-            .args(["1", "4"])
-            .output()
-            .with_context(|| format!("cannot start {}", self.python.display()))?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        // Its libraries talk too.
-        text.lines()
-            .rev()
-            .find_map(|line| serde_json::from_str(line).ok())
-            .with_context(|| format!("no scores: {}", String::from_utf8_lossy(&output.stderr).trim()))
     }
 }
 
@@ -173,6 +154,17 @@ impl Network<'_> {
         succeed(self.lab.tool("net.sh").arg("go"))
     }
 
+    /// What the emulator logged so far: each pipe's packets, second by second.
+    pub fn log(&self) -> Result<Vec<serde_json::Value>> {
+        let file = self.lab.run().join("linkem.jsonl");
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        // The last line may be half written.
+        Ok(text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect())
+    }
+
     /// A program on one of the hosts `a`, `b` and `s`.
     pub fn on(&self, host: &str, program: &Path) -> Command {
         let mut command = Command::new("ip");
@@ -198,25 +190,6 @@ pub fn link_emulator(tools: &Path) -> Result<PathBuf> {
         .env("CARGO_TARGET_DIR", &linkem)
         .run()?;
     Ok(linkem.join("release").join("linkem"))
-}
-
-/// A Python with the libraries of the scores: the one of `AHOY_LAB_PYTHON`, else one of its own.
-fn python(folder: &Path) -> Result<PathBuf> {
-    if let Some(python) = std::env::var_os("AHOY_LAB_PYTHON") {
-        return Ok(PathBuf::from(python));
-    }
-    let home = folder.join("python");
-    let python = home.join("bin").join("python");
-    let ready = Invocation::new(&python.display().to_string())
-        .args(["-c", "import numpy, scipy, soundfile, pystoi, pesq, visqol"])
-        .succeeds();
-    if !ready {
-        Invocation::new("python3").args(["-m", "venv"]).arg(&home).run()?;
-        let install =
-            Invocation::new(&python.display().to_string()).args(["-m", "pip", "install", "--quiet"]);
-        install.args(SCORES).run()?;
-    }
-    Ok(python)
 }
 
 fn quiet(command: &mut Command) -> &mut Command {

@@ -1,35 +1,66 @@
 //! What stands behind `bench`.
 
 use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
 
-/// Seconds of speech in one call, unless said otherwise.
-const SECONDS: u32 = 40;
-/// The voice scenarios of the product's goals.
-const SCENARIOS: [&str; 12] = [
-    "clean",
-    "loss0",
-    "loss2",
-    "loss10",
-    "loss20",
-    "loss30",
-    "loss40",
-    "loss50",
-    "burst20x3",
-    "delay50-jitter10",
-    "rate25k",
-    "spike300",
-];
+/// What a bench is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    Voice,
+    Picture,
+}
+
+/// The voice scenarios of the product's goals, and seconds of speech in one call.
+const VOICE: (u32, [&str; 12]) = (
+    40,
+    [
+        "clean",
+        "loss0",
+        "loss2",
+        "loss10",
+        "loss20",
+        "loss30",
+        "loss40",
+        "loss50",
+        "burst20x3",
+        "delay50-jitter10",
+        "rate25k",
+        "spike300",
+    ],
+);
+/// The same of the picture; a scenario that takes longer has its time.
+const PICTURE: (u32, [&str; 13]) = (
+    24,
+    [
+        "clean",
+        "loss0",
+        "delay50-jitter10",
+        "loss2",
+        "loss3-delay50",
+        "loss5",
+        "loss10",
+        "loss20",
+        "burst10x5",
+        "rate500k",
+        "rate300k",
+        "steps1M-300k-1M",
+        "outage3s",
+    ],
+);
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Options {
+    pub subject: Subject,
     pub scenarios: Vec<String>,
-    /// Of speech in each call.
+    /// Of each call, at least.
     pub seconds: u32,
-    /// Calls in each scenario, each with a seed of its own; the table shows medians.
+    /// Calls in each scenario, each with a seed of its own; the table shows them together.
     pub runs: u32,
     pub seed: u64,
     /// A command that runs another client, in a shell; the two take turns.
     pub other: Option<String>,
+    /// Another build of ours, as one of before a change; it takes turns with this one.
+    pub before: Option<PathBuf>,
     /// What ours does to the voice: nothing, as the reference figures were measured, unless said otherwise.
     pub voice: String,
     /// The quick build instead of the one that is shipped.
@@ -38,17 +69,20 @@ pub struct Options {
 
 impl Options {
     pub fn parse(arguments: &[String]) -> Result<Self> {
-        match arguments.first().map(String::as_str) {
-            Some("voice") => {}
-            Some(what) => bail!("bench: {what} is no benchmark; there is: voice"),
-            None => bail!("bench: of what? There is: voice"),
-        }
+        let (subject, seconds, scenarios) = match arguments.first().map(String::as_str) {
+            Some("voice") => (Subject::Voice, VOICE.0, &VOICE.1[..]),
+            Some("picture") => (Subject::Picture, PICTURE.0, &PICTURE.1[..]),
+            Some(what) => bail!("bench: {what} is no benchmark; there are: voice, picture"),
+            None => bail!("bench: of what? There are: voice, picture"),
+        };
         let mut options = Self {
+            subject,
             scenarios: Vec::new(),
-            seconds: SECONDS,
+            seconds,
             runs: 1,
             seed: 1,
             other: None,
+            before: None,
             voice: "raw".to_owned(),
             dev: false,
         };
@@ -64,13 +98,14 @@ impl Options {
                 "--runs" => options.runs = number(argument, value()?, 1)?,
                 "--seed" => options.seed = number(argument, value()?, 0)?.into(),
                 "--other" => options.other = Some(value()?.clone()),
+                "--before" => options.before = Some(PathBuf::from(value()?)),
                 "--voice" => options.voice.clone_from(value()?),
                 "--dev" => options.dev = true,
                 unknown => bail!("bench: unknown option {unknown}"),
             }
         }
         if options.scenarios.is_empty() {
-            options.scenarios = SCENARIOS.map(String::from).to_vec();
+            options.scenarios = scenarios.iter().copied().map(String::from).collect();
         }
         Ok(options)
     }
@@ -97,11 +132,13 @@ mod tests {
         let all = parse("voice").expect("nothing more is needed");
         assert_eq!(
             (all.scenarios.len(), all.runs, all.seconds),
-            (SCENARIOS.len(), 1, SECONDS)
+            (VOICE.1.len(), 1, VOICE.0)
         );
         let some = parse("voice --scenario loss0 --scenario clean --runs 3 --dev").expect("all known");
         assert_eq!(some.scenarios, ["loss0", "clean"]);
         assert!(some.dev && some.runs == 3);
+        let picture = parse("picture").expect("nothing more is needed");
+        assert_eq!((picture.subject, picture.scenarios.len()), (Subject::Picture, 13));
     }
 
     #[test]

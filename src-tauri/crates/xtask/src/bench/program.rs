@@ -15,7 +15,7 @@ pub struct Program {
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
     /// The lines of its contract so far, in order.
-    pub events: Vec<Value>,
+    events: Vec<Value>,
 }
 
 impl Program {
@@ -70,6 +70,21 @@ impl Program {
         }
     }
 
+    /// Keeps what it says for so long; an error when it ends before.
+    pub fn listen_for(&mut self, time: Duration) -> Result<()> {
+        let until = Instant::now() + time;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => {
+                    self.take(&line);
+                }
+                Err(RecvTimeoutError::Timeout) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => bail!("{} ended before its time", self.name),
+            }
+        }
+    }
+
     /// Keeps an event. Another client may say more than the contract.
     fn take(&mut self, line: &str) -> Option<Value> {
         let event: Value = serde_json::from_str(line).ok()?;
@@ -92,15 +107,15 @@ impl Program {
         writeln!(stdin, "{line}").with_context(|| format!("{} no longer listens", self.name))
     }
 
-    /// Closes its input and waits until it has ended.
-    pub fn finish(&mut self, limit: Duration) -> Result<()> {
+    /// Closes its input, waits until it has ended, and returns all that it said.
+    pub fn finish(mut self, limit: Duration) -> Result<Vec<Value>> {
         self.stdin = None;
         let deadline = Instant::now() + limit;
         while let Some(line) = self.next_line(deadline)? {
             self.take(&line);
         }
         self.child.wait()?;
-        Ok(())
+        Ok(std::mem::take(&mut self.events))
     }
 }
 

@@ -1,122 +1,118 @@
-//! `cargo xtask bench voice`: speech through a call, scenario after scenario.
+//! `cargo xtask bench voice`: speech through calls.
 
-use super::call::{Client, Studio};
-use super::figures::Figures;
-use super::lab::Lab;
-use super::{goals, options::Options, scenario};
-use crate::cross::laboratory;
-use crate::invocation::Invocation;
-use crate::page;
-use crate::workspace::{self, Profile};
-use anyhow::Result;
+mod figures;
+mod goals;
 
-const HEADER: &str = "\
+use super::arrivals;
+use super::call::{End, Plan, save};
+use super::gap;
+use super::goal;
+use super::lab::{Lab, Sound};
+use super::options::Options;
+use super::rounds::{Bench, cell};
+use super::scorer::Scorer;
+use anyhow::{Context, Result, bail};
+use figures::Figures;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub struct Voice<'a> {
+    sound: Sound<'a>,
+    scorer: Scorer,
+    speech: PathBuf,
+    seconds: u32,
+    /// What ours does to the voice.
+    processing: String,
+}
+
+impl<'a> Voice<'a> {
+    pub fn set_up(lab: &'a Lab, options: &Options) -> Result<Self> {
+        Ok(Self {
+            scorer: Scorer::set_up(lab)?,
+            speech: lab.speech(options.seconds)?,
+            sound: lab.sound()?,
+            seconds: options.seconds,
+            processing: options.voice.clone(),
+        })
+    }
+}
+
+impl Bench for Voice<'_> {
+    type Figures = Figures;
+
+    const NAME: &'static str = "voice";
+    const HEADER: &'static str = "\
 scenario          client  m2e ms  worst  concealed %  ViSQOL   PESQ   STOI  kbit/s  buffer ms  cores";
 
-pub fn bench(options: &Options) -> Result<()> {
-    let Some(tools) = laboratory().filter(|lab| lab.join("net.sh").is_file()) else {
-        println!("skipped: no laboratory with net.sh in AHOY_LAB or ../shared/lab beside the checkout");
-        return Ok(());
-    };
-    let lab = Lab::set_up(tools)?;
-    let scenarios = options
-        .scenarios
-        .iter()
-        .map(|name| Ok((name.as_str(), scenario::file(name, &lab.tools, &lab.folder)?)))
-        .collect::<Result<Vec<_>>>()?;
-    let clients = clients(options)?;
-    let speech = lab.speech(options.seconds)?;
-    let sound = lab.sound()?;
-    let studio = Studio {
-        lab: &lab,
-        sound: &sound,
-        speech: &speech,
-        seconds: options.seconds,
-        voice: &options.voice,
-    };
-    println!("\n{HEADER}");
-    let mut verdicts = Vec::new();
-    for (name, file) in &scenarios {
-        let mut calls = vec![Vec::new(); clients.len()];
-        for run in 0..options.runs {
-            let seed = options.seed + u64::from(run);
-            // The clients take turns, so that a noisy minute meets each of them.
-            for ((who, client), calls) in clients.iter().zip(&mut calls) {
-                let folder = lab.folder.join("voice").join(format!("{name}-{who}-{seed}"));
-                match studio.call(client, file, seed, &folder) {
-                    Ok(figures) => calls.push(figures),
-                    Err(error) => println!("{name:<17} {who:<7} seed {seed}: {error:#}"),
-                }
-            }
-        }
-        for ((who, client), calls) in clients.iter().zip(&calls) {
-            if calls.is_empty() {
-                continue;
-            }
-            let figures = Figures::middle(calls);
-            println!("{}", row(name, who, &figures));
-            if matches!(client, Client::Ours(_)) {
-                verdicts.extend(
-                    goals::judged(name, &figures)
-                        .into_iter()
-                        .map(|line| (*name, line)),
-                );
-            }
-        }
+    fn call(&self, plan: &Plan<'_>) -> Result<Figures> {
+        let line = plan.connect(|side| {
+            Ok(End {
+                options: ["--voice", &self.processing].map(String::from).to_vec(),
+                variables: self.sound.variables(side)?,
+            })
+        })?;
+        let recording = plan.folder.join("call.wav");
+        self.sound.record(&self.speech, &recording, self.seconds)?;
+        let record = line.hang_up(plan.folder)?;
+        let scores = self.scorer.score(&recording)?;
+        let log = fs::read_to_string(plan.folder.join("b.log"))?;
+        fs::write(plan.folder.join("arrivals.txt"), arrivals::from_log(&log))?;
+        save(&plan.folder.join("scores.json"), std::slice::from_ref(&scores))?;
+        let figures = Figures::read(&record.a, &record.b, &scores);
+        let (said, heard) = both_ends(&recording)?;
+        Ok(Figures {
+            gap: figures.delay.and_then(|delay| gap::longest(&said, &heard, delay)),
+            ..figures
+        })
     }
-    println!(
-        "\nGoals (ours, median of {} calls of {} s):",
-        options.runs, options.seconds
-    );
-    for (name, line) in verdicts {
-        println!("{name:<17} {line}");
+
+    fn together(calls: &[Figures]) -> Figures {
+        Figures::middle(calls)
     }
-    println!(
-        "\nRecordings and statistics: {}",
-        lab.folder.join("voice").display()
-    );
-    Ok(())
+
+    fn rows(scenario: &str, client: &str, figures: &Figures) -> Vec<String> {
+        let times = |figure: Option<f64>, factor: f64| figure.map(|figure| figure * factor);
+        let row = [
+            format!("{scenario:<17} {client:<6}"),
+            cell(figures.delay, 0, 7),
+            cell(figures.worst_delay, 0, 6),
+            cell(times(figures.concealed, 100.0), 2, 12),
+            cell(figures.visqol, 2, 7),
+            cell(figures.pesq, 2, 6),
+            cell(figures.stoi, 3, 6),
+            cell(times(figures.bitrate, 1e-3), 1, 7),
+            cell(figures.buffer, 0, 10),
+            cell(figures.cores, 3, 6),
+        ];
+        vec![row.join(" ")]
+    }
+
+    fn judged(scenario: &str, figures: &Figures) -> Vec<String> {
+        goal::judged(&goals::GOALS, scenario, figures)
+    }
+
+    fn remarks(&self) -> String {
+        format!(
+            "Medians over calls with {} s of speech from A to B.",
+            self.seconds
+        )
+    }
 }
 
-fn clients(options: &Options) -> Result<Vec<(&'static str, Client)>> {
-    let (profile, build) = if options.dev {
-        // As the tests build it, so that nothing is compiled twice.
-        page::build()?;
-        let features = ["--workspace", "--bins", "--features", "ahoy/custom-protocol"];
-        (Profile::Dev, Invocation::cargo().arg("build").args(features))
-    } else {
-        let package = ["build", "--release", "--package", "ahoy-cli"];
-        (Profile::Release, Invocation::cargo().args(package))
+/// What A's microphone and B's loudspeaker had, of the laboratory's recording.
+fn both_ends(recording: &Path) -> Result<(Vec<f32>, Vec<f32>)> {
+    let mut reader =
+        hound::WavReader::open(recording).with_context(|| format!("cannot read {}", recording.display()))?;
+    let (format, channels) = (reader.spec(), usize::from(reader.spec().channels));
+    if channels != 4 || format.sample_rate as usize != gap::RATE {
+        bail!("{} is not of the laboratory: {format:?}", recording.display());
+    }
+    let samples = reader.samples::<i16>().collect::<Result<Vec<i16>, _>>()?;
+    let channel = |at: usize| {
+        let its = samples.iter().skip(at).step_by(channels);
+        its.map(|sample| f32::from(*sample) / 32_768.0).collect()
     };
-    build.run()?;
-    let mut clients = vec![("ours", Client::Ours(workspace::built(profile, "ahoy-cli")))];
-    clients.extend(
-        options
-            .other
-            .clone()
-            .map(|command| ("other", Client::Other(command))),
-    );
-    Ok(clients)
-}
-
-fn row(scenario: &str, client: &str, figures: &Figures) -> String {
-    let cell = |figure: Option<f64>, factor: f64, decimals: usize, width: usize| match figure {
-        Some(figure) => format!("{:>width$.decimals$}", figure * factor),
-        None => format!("{:>width$}", "-"),
-    };
-    [
-        format!("{scenario:<17} {client:<6}"),
-        cell(figures.delay, 1.0, 0, 7),
-        cell(figures.worst_delay, 1.0, 0, 6),
-        cell(figures.concealed, 100.0, 2, 12),
-        cell(figures.visqol, 1.0, 2, 7),
-        cell(figures.pesq, 1.0, 2, 6),
-        cell(figures.stoi, 1.0, 3, 6),
-        cell(figures.bitrate, 1e-3, 1, 7),
-        cell(figures.buffer, 1.0, 0, 10),
-        cell(figures.cores, 1.0, 3, 6),
-    ]
-    .join(" ")
+    Ok((channel(0), channel(3)))
 }
 
 #[cfg(test)]
@@ -130,8 +126,8 @@ mod tests {
             concealed: Some(0.0123),
             ..Figures::default()
         };
-        let line = row("loss20", "ours", &figures);
-        assert_eq!(line.len(), HEADER.len());
+        let line = Voice::rows("loss20", "ours", &figures).remove(0);
+        assert_eq!(line.len(), Voice::HEADER.len());
         assert_eq!(&line[25..32], "     98");
         assert!(line.contains("1.23"));
     }

@@ -1,5 +1,6 @@
 //! How good one call was, from what both sides counted and what was recorded. Pure.
 
+use super::super::span::{Span, median};
 use serde_json::Value;
 
 /// What the table shows. `None` is what nobody measured.
@@ -53,7 +54,7 @@ impl Figures {
             bitrate: a
                 .as_ref()
                 .and_then(|a| Some(8.0 * a.grown(&["audio_out", "bytesSent"])? / a.seconds()?)),
-            buffer: b.as_ref().and_then(Span::held),
+            buffer: b.as_ref().and_then(held),
             after_spike,
             gap: None,
             cores: a
@@ -82,41 +83,10 @@ impl Figures {
     }
 }
 
-/// Seconds of a call before its figures count: it learns the network in them.
-const LEARNING: f64 = 4.0;
-
-/// The first and the last statistics that count.
-struct Span<'a> {
-    first: &'a Value,
-    last: &'a Value,
-}
-
-impl<'a> Span<'a> {
-    fn of(events: &'a [Value]) -> Option<Self> {
-        let mut all = events.iter().filter(|event| event["event"] == "stats");
-        let begun = at(all.clone().next()?)?;
-        let first = all.find(|event| at(event).is_some_and(|at| at >= begun + LEARNING))?;
-        Some(Self {
-            first,
-            last: all.next_back()?,
-        })
-    }
-
-    fn seconds(&self) -> Option<f64> {
-        Some(at(self.last)? - at(self.first)?)
-    }
-
-    /// Milliseconds that the jitter buffer held a sample.
-    fn held(&self) -> Option<f64> {
-        let held = self.grown(&["audio_in", "jitterBufferDelay"])?;
-        Some(1e3 * held / self.grown(&["audio_in", "jitterBufferEmittedCount"])?)
-    }
-
-    /// How much a counter grew.
-    fn grown(&self, path: &[&str]) -> Option<f64> {
-        let read = |event: &Value| path.iter().fold(event, |value, key| &value[*key]).as_f64();
-        Some(read(self.last)? - read(self.first)?)
-    }
+/// Milliseconds that the jitter buffer held a sample.
+fn held(span: &Span<'_>) -> Option<f64> {
+    let held = span.grown(&["audio_in", "jitterBufferDelay"])?;
+    Some(1e3 * held / span.grown(&["audio_in", "jitterBufferEmittedCount"])?)
 }
 
 /// Seconds that the buffer has to come back in (GOALS P7).
@@ -127,10 +97,7 @@ fn after_spike(b: &[Value]) -> Option<f64> {
     let begun = at(all.first()?)?;
     let spans: Vec<Span<'_>> = all
         .windows(2)
-        .map(|two| Span {
-            first: two[0],
-            last: two[1],
-        })
+        .map(|two| Span::new(two[0], two[1]))
         .filter(|span| at(span.first).is_some_and(|at| at >= begun + LEARNING))
         .collect();
     let made_up = |span: &&Span<'_>| span.grown(&["audio_in", "concealedSamples"]).unwrap_or(0.0);
@@ -138,31 +105,16 @@ fn after_spike(b: &[Value]) -> Option<f64> {
         .iter()
         .max_by(|one, other| made_up(one).total_cmp(&made_up(other)))?;
     let (began, ended) = (at(spike.first)?, at(spike.last)?);
-    let before = Span {
-        first: spans.first()?.first,
-        last: spike.first,
-    };
+    let before = Span::new(spans.first()?.first, spike.first);
     let after = spans
         .iter()
         .find(|span| at(span.first).is_some_and(|at| at >= ended + RECOVERY))?;
     let floor = if began > at(before.first)? {
-        before.held()?
+        held(&before)?
     } else {
         return None;
     };
-    Some(after.held()? - floor)
-}
-
-fn at(event: &Value) -> Option<f64> {
-    Some(event["at_ms"].as_f64()? / 1e3)
-}
-
-fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len().checked_sub(1)? / 2;
-    let upper = sorted.len() / 2;
-    Some((sorted[middle] + sorted[upper]) / 2.0)
+    Some(held(after)? - floor)
 }
 
 #[cfg(test)]
@@ -245,7 +197,5 @@ mod tests {
             (middle.delay, middle.stoi, middle.pesq),
             (Some(2.0), Some(0.5), None)
         );
-        assert_eq!(median(&[1.0, 4.0]), Some(2.5));
-        assert_eq!(median(&[]), None);
     }
 }

@@ -1,25 +1,9 @@
-//! What a call must reach in each scenario, and by how much it did. Pure.
+//! What the voice must reach in each scenario. Pure.
 
+use super::super::goal::{ANY, Goal, least, most};
 use super::figures::Figures;
 
-/// A bound on one figure.
-struct Goal {
-    scenario: &'static str,
-    what: &'static str,
-    figure: fn(&Figures) -> Option<f64>,
-    bound: Bound,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Bound {
-    AtMost(f64),
-    AtLeast(f64),
-}
-
-/// For every scenario.
-const ANY: &str = "";
-
-const GOALS: [Goal; 22] = [
+pub const GOALS: [Goal<Figures>; 22] = [
     most("clean", "P1 delay, ms", |f| f.delay, 80.0),
     most("clean", "P1 largest delay, ms", |f| f.worst_delay, 100.0),
     most("loss0", "delay at 20 ms one way, ms", |f| f.delay, 100.0),
@@ -52,34 +36,6 @@ const GOALS: [Goal; 22] = [
     most(ANY, "P13 cores", |f| f.cores, 0.05),
 ];
 
-const fn most(
-    scenario: &'static str,
-    what: &'static str,
-    figure: fn(&Figures) -> Option<f64>,
-    bound: f64,
-) -> Goal {
-    Goal {
-        scenario,
-        what,
-        figure,
-        bound: Bound::AtMost(bound),
-    }
-}
-
-const fn least(
-    scenario: &'static str,
-    what: &'static str,
-    figure: fn(&Figures) -> Option<f64>,
-    bound: f64,
-) -> Goal {
-    Goal {
-        scenario,
-        what,
-        figure,
-        bound: Bound::AtLeast(bound),
-    }
-}
-
 fn concealed(figures: &Figures) -> Option<f64> {
     figures.concealed.map(|share| 100.0 * share)
 }
@@ -88,38 +44,9 @@ fn kilobits(figures: &Figures) -> Option<f64> {
     figures.bitrate.map(|bits| bits / 1e3)
 }
 
-/// A line for each goal of a scenario.
-pub fn judged(scenario: &str, figures: &Figures) -> Vec<String> {
-    let goals = GOALS
-        .iter()
-        .filter(|goal| goal.scenario == scenario || goal.scenario == ANY);
-    goals.map(|goal| goal.judge(figures)).collect()
-}
-
-impl Goal {
-    fn judge(&self, figures: &Figures) -> String {
-        let (sign, bound) = match self.bound {
-            Bound::AtMost(bound) => ("<=", bound),
-            Bound::AtLeast(bound) => (">=", bound),
-        };
-        let Some(figure) = (self.figure)(figures) else {
-            return format!("not measured  {} {sign} {bound}", self.what);
-        };
-        let met = match self.bound {
-            Bound::AtMost(bound) => figure <= bound,
-            Bound::AtLeast(bound) => figure >= bound,
-        };
-        let verdict = if met { "met" } else { "missed" };
-        let by = (figure - bound).abs();
-        format!(
-            "{verdict:<7} by {by:<6.2} {} {figure:.2}, goal {sign} {bound}",
-            self.what
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::super::goal::judged;
     use super::*;
 
     #[test]
@@ -131,7 +58,7 @@ mod tests {
             ..Figures::default()
         };
         assert_eq!(
-            judged("loss30", &figures),
+            judged(&GOALS, "loss30", &figures),
             [
                 "missed  by 0.50   concealed, % 3.50, goal <= 3",
                 "met     by 0.10   PESQ 3.00, goal >= 2.9",
