@@ -322,6 +322,7 @@ mod tests {
             marker: false,
             ssrc: 1,
             codec: None,
+            repaired: false,
             arrived_at: Instant::now(),
         }
     }

@@ -3,7 +3,7 @@
 use super::arrivals;
 use super::lab::{Lab, Network, Side};
 use super::program::Program;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};

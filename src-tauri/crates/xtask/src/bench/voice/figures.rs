@@ -1,6 +1,6 @@
 //! How good one call was, from what both sides counted and what was recorded. Pure.
 
-use super::super::span::{Span, median};
+use super::super::span::{LEARNING, Span, at, median};
 use serde_json::Value;
 
 /// What the table shows. `None` is what nobody measured.
