@@ -425,7 +425,7 @@ mod tests {
         let (mut sender, begin) = (sender(), Instant::now());
         let sample = |number: u64| Sample {
             departure: begin + Duration::from_millis(number * 10),
-            arrival: (number % 12 != 0).then_some(Duration::from_millis(number * 10)),
+            arrival: (!number.is_multiple_of(12)).then_some(Duration::from_millis(number * 10)),
             bytes: 1200,
         };
         let samples: Vec<Sample> = (0..101).map(sample).collect();
