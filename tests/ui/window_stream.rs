@@ -63,15 +63,16 @@ fn window_in_room(display: &Display, rooms: &str, room: &str) -> Result<Window> 
     window.wait_until("document.querySelector('input[name=\"user\"]')", LIMIT)?;
     window.type_into("input[name='user']", room)?;
     window.click("form button[type='submit']")?;
-    window.wait_until(
-        "document.querySelector('[data-control=\"streams\"]:not(:disabled)')",
-        LIMIT,
-    )?;
+    window.wait_until(STREAMS, LIMIT)?;
     Ok(window)
 }
 
+/// The button that opens the form, once it can be pressed.
+const STREAMS: &str = "document.querySelector('[data-control=\"streams\"]:not(:disabled)')";
+
 /// Opens the form for streams and names one in a room; `button` is the place of its button.
 fn place(window: &Window, room: &str, stream: &str, button: usize) -> Result<()> {
+    window.wait_until(STREAMS, LIMIT)?;
     window.click("[data-control='streams']")?;
     window.wait_until("document.querySelector('input[name=\"stream\"]')", LIMIT)?;
     window.type_into("input[name='room']", room)?;
