@@ -7,13 +7,15 @@ use std::collections::HashSet;
 /// Pictures that are looked at.
 pub const SAMPLES: usize = 12;
 
-/// Waits for the next drawn picture of a view and tells about it. The observer runs right after the drawing, while the
-/// pixels can be read even from WebGL.
+/// Waits for the next drawn picture of a view and tells about it, also when another screen takes the view over meanwhile.
+/// The observer runs right after the drawing, while the pixels can be read even from WebGL.
 const NEXT_PICTURE: &str = r#"
     const done = arguments[arguments.length - 1];
-    const canvas = document.querySelector('canvas[data-view="VIEW"]');
-    if (canvas === null) { done(null); return; }
-    const observer = new MutationObserver(() => {
+    const selector = 'canvas[data-view="VIEW"]';
+    if (document.querySelector(selector) === null) { done(null); return; }
+    const observer = new MutationObserver((changes) => {
+        const canvas = changes.map((change) => change.target).find((target) => target.matches(selector));
+        if (canvas === undefined) return;
         observer.disconnect();
         const small = document.createElement('canvas');
         small.width = 64; small.height = 36;
@@ -28,7 +30,7 @@ const NEXT_PICTURE: &str = r#"
         }
         done({ frames: Number(canvas.dataset.frames), hash, contrast: most - least, renderer: canvas.dataset.renderer });
     });
-    observer.observe(canvas, { attributes: true, attributeFilter: ['data-frames'] });
+    observer.observe(document.body, { subtree: true, attributes: true, attributeFilter: ['data-frames'] });
 "#;
 
 /// What was seen of a view.

@@ -121,7 +121,11 @@ fn the_window_pushes_its_camera_plays_a_stream_and_says_when_one_has_no_sound() 
 
     let mut keeper_of_push = keeper(rooms, "studio");
     place(&window, "studio", "desk-cam", PUSH)?;
-    window.wait_until("document.querySelector('canvas[data-view=\"local\"]')", LIMIT)?;
+    // The preview of the own picture is another canvas.
+    window.wait_until(
+        "document.querySelector('[data-screen=\"call-video\"] canvas[data-view=\"local\"]')",
+        LIMIT,
+    )?;
     watch(&window, "local").context("the own picture")?;
     hears(&mut keeper_of_push, 440.0);
     sees(&mut keeper_of_push);
