@@ -13,10 +13,10 @@ use crate::outlet::Outlet;
 use crate::pacing::Pacing;
 use crate::repair_types::RepairTypes;
 use crate::rtx::RtxUnpacker;
-use crate::rtx_binding::WithRtx;
+use crate::stream_binding::Bound;
 use crate::streams::LocalStreams;
 use crate::turn_stream::TurnStreams;
-use crate::voice_repair::{PicturesOnly, VoiceRepair};
+use crate::voice_repair::VoiceRepair;
 use crate::wire_tap::WireTap;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::{
@@ -183,9 +183,12 @@ fn with_our_interceptors(
     let registry = registry
         .with(
             Slot::CongestionControl,
-            WithRtx(CongestionControlBuilder::new(estimator).build()),
+            Bound::with_rtx(CongestionControlBuilder::new(estimator).build()),
         )
-        .with(Slot::TwccSender, WithRtx(TwccSenderBuilder::new().build()))
+        .with(
+            Slot::TwccSender,
+            Bound::with_rtx(TwccSenderBuilder::new().build()),
+        )
         .with(Slot::Pacer, pacing)
         .with(Slot::TwccReceiver, FeedbackInterval::new(feedback))
         .with(Slot::from(WIRE_TAP), wire)
@@ -197,7 +200,7 @@ fn with_our_interceptors(
         .with(Slot::from(MEDIA_TAP), media);
     #[cfg(test)]
     if !taps.workarounds.unpacks_rtx {
-        return registry.with(Slot::NackGenerator, PicturesOnly(nacks.build()));
+        return registry.with(Slot::NackGenerator, Bound::pictures_only(nacks.build()));
     }
     registry
         .with(
@@ -206,7 +209,7 @@ fn with_our_interceptors(
         )
         .with(
             Slot::NackGenerator,
-            PicturesOnly(nacks.with_max_nacks_per_packet(NACKS_PER_PACKET).build()),
+            Bound::pictures_only(nacks.with_max_nacks_per_packet(NACKS_PER_PACKET).build()),
         )
 }
 

@@ -4,6 +4,7 @@
 
 use crate::estimator::{SharedControl, VOICE_ALONE, lock};
 use crate::interceptor::Passage;
+use crate::stream_binding::is_sound;
 use crate::voice_requests::VoiceRequests;
 use ahoy_media::units::SequenceNumber;
 use rtc::interceptor::{Attribute, AttributedPacket, Interceptor, Packet, StreamInfo, TaggedPacket};
@@ -20,10 +21,6 @@ use std::time::Instant;
 fn is_repaired_voice(info: &StreamInfo) -> bool {
     is_sound(info)
         && (info.rtcp_feedback.iter()).any(|feedback| feedback.typ == "nack" && feedback.parameter.is_empty())
-}
-
-fn is_sound(info: &StreamInfo) -> bool {
-    info.mime_type.to_ascii_lowercase().starts_with("audio/")
 }
 
 pub(crate) struct VoiceRepair {
@@ -118,60 +115,5 @@ impl Interceptor for VoiceRepair {
 
     fn unbind_remote_stream(&mut self, info: &StreamInfo) {
         self.streams.remove(&info.ssrc);
-    }
-}
-
-/// Keeps sound from an interceptor of the library that asks for lost packets: [`VoiceRepair`] does.
-pub(crate) struct PicturesOnly<I>(pub(crate) I);
-
-impl<I: Interceptor> Protocol<TaggedPacket, TaggedPacket, ()> for PicturesOnly<I> {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
-        self.0.handle_read(message)
-    }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.0.poll_read()
-    }
-
-    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
-        self.0.handle_write(message)
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.0.poll_write()
-    }
-
-    fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
-        self.0.handle_timeout(now)
-    }
-
-    fn poll_timeout(&mut self) -> Option<Instant> {
-        self.0.poll_timeout()
-    }
-}
-
-impl<I: Interceptor> Interceptor for PicturesOnly<I> {
-    fn bind_local_stream(&mut self, info: &StreamInfo) {
-        self.0.bind_local_stream(info);
-    }
-
-    fn unbind_local_stream(&mut self, info: &StreamInfo) {
-        self.0.unbind_local_stream(info);
-    }
-
-    fn bind_remote_stream(&mut self, info: &StreamInfo) {
-        if !is_sound(info) {
-            self.0.bind_remote_stream(info);
-        }
-    }
-
-    fn unbind_remote_stream(&mut self, info: &StreamInfo) {
-        self.0.unbind_remote_stream(info);
     }
 }
