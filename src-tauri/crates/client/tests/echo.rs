@@ -65,10 +65,10 @@ async fn call_echo(ada: &mut WithEcho, devices: &SyntheticDevices) {
     })
     .await;
     ada.command(Command::SetVoiceLoss(40)).await;
-    ada.wait_for(
-        "what was lost to be asked for again",
-        |event| matches!(event, ClientEvent::Stats(stats) if stats.audio_out.retransmitted_packets_sent > 50),
-    )
+    ada.wait_for("a quarter of all packets to be sent again", |event| {
+        matches!(event, ClientEvent::Stats(stats)
+            if 4 * stats.audio_out.retransmitted_packets_sent > stats.audio_out.packets_sent)
+    })
     .await;
     // Ten seconds are recorded before they are played; holes of half the packets are mended well enough for a tone.
     ada.wait_for("the own tone", |event| {
