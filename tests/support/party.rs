@@ -40,6 +40,16 @@ impl Party {
         party
     }
 
+    /// A room that answers one call with a tone and a pattern, and says what it hears and sees.
+    pub fn in_room(rooms: &str, room: &str) -> Self {
+        let listen = ["listen", "--server", rooms, "--room", room, "--calls", "1"];
+        let sends = ["--mic", "tone:660", "--camera", "pattern:320x180@15"];
+        let probed = ["--speaker", "probe", "--screen", "probe"];
+        let mut party = Self::run(room, &[&listen[..], &sends, &probed].concat());
+        party.wait_for("signed_in", |event| name(event) == "signed_in");
+        party
+    }
+
     /// Places a call from `user`.
     pub fn call(server: &TestServer, user: u64, to: u64, options: &[&str]) -> Self {
         let (ws, token, to) = (server.ws(), server.token(user), to.to_string());

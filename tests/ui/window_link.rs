@@ -22,27 +22,7 @@ fn a_clicked_invitation_is_asked_about_in_the_window_that_is_open() -> Result<()
     let rooms = server.listening()["rooms"]
         .as_str()
         .context("listening has rooms")?;
-    let mut callee = Party::run(
-        "alice",
-        &[
-            "listen",
-            "--server",
-            rooms,
-            "--room",
-            "alice",
-            "--calls",
-            "1",
-            "--mic",
-            "tone:660",
-            "--speaker",
-            "probe",
-            "--camera",
-            "pattern:320x180@15",
-            "--screen",
-            "probe",
-        ],
-    );
-    callee.wait_for("signed_in", |event| name(event) == "signed_in");
+    let mut callee = Party::in_room(rooms, "alice");
 
     let display = Display::start()?;
     // On the command line they would make this a window that is one of several on purpose.

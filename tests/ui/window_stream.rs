@@ -20,26 +20,6 @@ const DEVICES: [&str; 6] = [
     "--camera",
     "pattern:640x360@15",
 ];
-const KEEPER: [&str; 10] = [
-    "--calls",
-    "1",
-    "--mic",
-    "tone:660",
-    "--speaker",
-    "probe",
-    "--camera",
-    "pattern:320x180@15",
-    "--screen",
-    "probe",
-];
-
-/// A room that answers one call.
-fn keeper(rooms: &str, room: &str) -> Party {
-    let listen = ["listen", "--server", rooms, "--room", room];
-    let mut keeper = Party::run(room, &[&listen[..], &KEEPER].concat());
-    keeper.wait_for("signed_in", |event| name(event) == "signed_in");
-    keeper
-}
 
 /// A window whose person has entered the address of a server and a room of their own.
 fn window_in_room(display: &Display, rooms: &str, room: &str) -> Result<Window> {
@@ -119,7 +99,7 @@ fn the_window_pushes_its_camera_plays_a_stream_and_says_when_one_has_no_sound() 
     let display = Display::start()?;
     let window = window_in_room(&display, rooms, "desk")?;
 
-    let mut keeper_of_push = keeper(rooms, "studio");
+    let mut keeper_of_push = Party::in_room(rooms, "studio");
     place(&window, "studio", "desk-cam", PUSH)?;
     // The preview of the own picture is another canvas.
     window.wait_until(
@@ -134,7 +114,7 @@ fn the_window_pushes_its_camera_plays_a_stream_and_says_when_one_has_no_sound() 
     end(&window)?;
     keeper_of_push.wait_for_end(LIMIT);
 
-    let mut keeper_of_play = keeper(rooms, "harbor");
+    let mut keeper_of_play = Party::in_room(rooms, "harbor");
     window.click("[data-control='close']")?;
     place(&window, "harbor", "quay", PLAY)?;
     window.wait_until("document.querySelector('canvas[data-view=\"remote\"]')", LIMIT)?;
@@ -152,7 +132,7 @@ fn the_window_pushes_its_camera_plays_a_stream_and_says_when_one_has_no_sound() 
     end(&window)?;
     keeper_of_play.wait_for_end(LIMIT);
 
-    let mut keeper_of_aac = keeper(&mute_keeper(rooms), "pier");
+    let mut keeper_of_aac = Party::in_room(&mute_keeper(rooms), "pier");
     window.click("[data-control='close']")?;
     place(&window, "pier", "crane", PLAY)?;
     window.wait_until(WITHOUT_SOUND, LIMIT)?;
