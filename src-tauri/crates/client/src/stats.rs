@@ -108,7 +108,7 @@ pub struct VideoIn {
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VideoOut {
-    /// Of RTP payload, retransmissions not included.
+    /// Of RTP payload, retransmissions included.
     pub bytes_sent: u64,
     pub frames_encoded: u64,
     pub key_frames_encoded: u64,

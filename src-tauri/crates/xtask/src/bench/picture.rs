@@ -92,7 +92,7 @@ scenario          client to fps     n    s   kbit/s mean  end after s   p50   p9
         format!(
             "\
 Calls of {} s, or 20 s past the last change of the network; means of freezes, medians of the rest over the calls. Each line
-is what came to one end. Counted from the fourth second on: fps, kbit/s (payload without retransmissions), cores, lip.
+is what came to one end. Counted from the fourth second on: fps, kbit/s (payload with retransmissions), cores, lip.
 Glass to glass is from the drawing of a picture to its hand-over to the screen, lip the sound's delay less the picture's: ours
 draws and hears itself, without the time of a camera, a screen or a sound card, and its cores and MB hold drawing and reading.
 Likeness is of the brightness at 1280x720, two pictures a second. Link: everything sent to this end in the last 10 s before
