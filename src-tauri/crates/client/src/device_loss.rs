@@ -34,6 +34,11 @@ impl Live {
 impl Actor {
     /// The call goes on without the device: silence, or no picture. Devices of the system are looked for again.
     pub(crate) fn handle_lost_device(&mut self, call: &CallId, kind: DeviceKind, error: &DeviceError) {
+        let camera_on = self.live.as_ref().is_some_and(|live| live.camera_on);
+        if kind == DeviceKind::Camera && !camera_on {
+            // The person has turned it off meanwhile: it stays off, and nobody misses it.
+            return;
+        }
         self.dismiss(MOVED);
         self.notice(LOST, error.to_string());
         match kind {
@@ -55,9 +60,8 @@ impl Actor {
                 }
             }
             DeviceKind::Camera => {
-                // A camera that the person has turned off meanwhile stays off.
                 if let Err(refused) = self.set_camera(false) {
-                    tracing::debug!(%refused, "camera was off");
+                    tracing::debug!(%refused, "a lost camera cannot be turned off");
                     return;
                 }
                 let now = Instant::now();

@@ -37,6 +37,8 @@ fn read(mut source: Box<dyn VideoSource>, outputs: &CameraOutputs, stop: &Stop) 
             Ok(None) => {}
             // What arrives after the end was asked for must not be seen any more.
             Ok(Some(_)) if stop.is_set() => {}
+            // Nor is a camera missed that was let go of: it would be looked for again.
+            Err(error) if stop.is_set() => tracing::debug!(%error, "camera failed as it was closed"),
             Ok(Some(frame)) => {
                 if let Some(preview) = &mut lock(&outputs.callbacks).preview {
                     preview.show(Instant::now(), frame.clone());
@@ -56,4 +58,57 @@ fn read(mut source: Box<dyn VideoSource>, outputs: &CameraOutputs, stop: &Stop) 
 /// A callback that panicked leaves nothing half-done of ours.
 fn lock(callbacks: &Mutex<CameraCallbacks>) -> std::sync::MutexGuard<'_, CameraCallbacks> {
     callbacks.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::DeviceKind;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    /// Fails when it is told to, as a driver does that is closed in the middle of a picture.
+    struct Failing {
+        asked: Sender<()>,
+        fail: Receiver<()>,
+    }
+
+    impl VideoSource for Failing {
+        fn next_frame(&mut self, _timeout: Duration) -> Result<Option<VideoFrame>, DeviceError> {
+            let _ = self.asked.send(());
+            let _ = self.fail.recv();
+            Err(DeviceError::Lost(DeviceKind::Camera))
+        }
+    }
+
+    /// How often a camera is missed that fails in use, or after its end was asked for.
+    fn missed(closed_first: bool) -> usize {
+        let (missed, was_missed) = channel();
+        let outputs = CameraOutputs {
+            newest: Latest::new(),
+            callbacks: Mutex::new(CameraCallbacks {
+                preview: None,
+                on_device_failure: Box::new(move |error| missed.send(error).expect("the test counts")),
+            }),
+        };
+        let ((asked, was_asked), (fail, told)) = (channel(), channel());
+        let source = Box::new(Failing { asked, fail: told });
+        let thread = start(source, Arc::new(outputs)).expect("a thread");
+        was_asked.recv().expect("a picture is asked for");
+        if closed_first {
+            thread.stop();
+        }
+        drop(fail);
+        // Until the thread has ended, and its callbacks with it.
+        was_missed.iter().count()
+    }
+
+    #[test]
+    fn a_camera_that_fails_as_it_is_closed_is_not_missed() {
+        assert_eq!(missed(true), 0);
+    }
+
+    #[test]
+    fn a_camera_that_fails_in_use_is_missed_once() {
+        assert_eq!(missed(false), 1);
+    }
 }
