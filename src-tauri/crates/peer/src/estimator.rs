@@ -13,6 +13,7 @@ mod emulation;
 mod loss;
 mod probe;
 mod queue;
+mod round_trip;
 mod sample;
 mod trend;
 

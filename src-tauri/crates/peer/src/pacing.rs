@@ -116,7 +116,7 @@ impl Pacing {
     fn allows_voice_repair(&mut self, now: Instant, sequence: u16, bytes: usize) -> bool {
         let (target, rtt) = {
             let control = lock(&self.control);
-            (control.target(), control.rtt())
+            (control.target(), control.least_rtt())
         };
         target >= VOICE_ALONE && self.voice_repairs.allows(now, sequence, bytes, target, rtt)
     }

@@ -55,7 +55,7 @@ impl VoiceRepair {
         }
         let (target, round_trip) = {
             let control = lock(&self.control);
-            (control.target(), control.rtt())
+            (control.target(), control.least_rtt())
         };
         let numbers = requests.poll_request(message.now, round_trip);
         // Requests are packets too: where there is room for one voice alone they would take its place.

@@ -5,6 +5,7 @@ use super::aimd::{Aimd, FLOODED_RTT, NARROW, Signal, VOICE_ALONE};
 use super::loss::{Loss, LossAdvice};
 use super::probe::{Burst, Probe};
 use super::queue::Queue;
+use super::round_trip::RoundTrip;
 use super::sample::Sample;
 use super::trend::{Trend, Usage};
 use std::time::{Duration, Instant};
@@ -39,7 +40,7 @@ pub(crate) struct Control {
     probe: Probe,
     aimd: Aimd,
     max: f64,
-    rtt: Duration,
+    round_trip: RoundTrip,
     calm: bool,
     /// Departure and arrival.
     newest: Option<(Instant, Duration)>,
@@ -56,7 +57,7 @@ impl Control {
             probe: Probe::new(),
             aimd: Aimd::new(start, min, max),
             max,
-            rtt: Duration::from_millis(100),
+            round_trip: RoundTrip::default(),
             calm: false,
             newest: None,
         }
@@ -76,8 +77,14 @@ impl Control {
         self.loss.steady().unwrap_or(0.0)
     }
 
+    /// With the time for which feedback waits.
     pub(crate) fn rtt(&self) -> Duration {
-        self.rtt
+        self.round_trip.latest()
+    }
+
+    /// What a request and its answer take, neither of which waits.
+    pub(crate) fn least_rtt(&self) -> Duration {
+        self.round_trip.least()
     }
 
     /// Takes the packets that one feedback tells of, in the order of departure.
@@ -85,7 +92,7 @@ impl Control {
         let Some(newest) = samples.iter().rev().find(|sample| sample.arrival.is_some()) else {
             return;
         };
-        self.rtt = now.saturating_duration_since(newest.departure);
+        self.round_trip.handle_feedback(now, newest.departure);
         self.watch_clock(newest);
         let mut carried = None;
         for sample in samples {
@@ -105,13 +112,13 @@ impl Control {
         let signal = Signal {
             usage: self.trend.usage(),
             queue,
-            rtt: self.rtt,
+            rtt: self.rtt(),
             acked: self.acked(queue),
             sent: self.rate.sent(ACKED_WINDOW),
             application_limited: sent < APPLICATION_LIMITED * self.aimd.target(),
             on_trial: self.loss.is_on_trial(),
             flooded: sent < VOICE_ALONE
-                && self.rtt > FLOODED_RTT
+                && self.rtt() > FLOODED_RTT
                 && self.loss.excess().is_some_and(|excess| excess > FLOODED_LOSS),
             overrun: self.rate.sent(ACKED_WINDOW) > OVERRUN * self.aimd.target(),
             loss: (self.loss.fraction() - self.loss.inherent()).max(0.0),
@@ -188,7 +195,7 @@ impl Control {
             return;
         }
         let acked = self.rate.arrived(SENT_WINDOW);
-        match self.loss.poll_advice(now, self.aimd.target(), acked, self.rtt) {
+        match self.loss.poll_advice(now, self.aimd.target(), acked, self.rtt()) {
             Some(LossAdvice::Lower(rate)) => {
                 self.aimd.set_target(rate);
                 self.aimd.note_limit(acked.unwrap_or(rate));
