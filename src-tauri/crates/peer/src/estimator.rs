@@ -10,6 +10,7 @@ mod control;
 mod coverage;
 #[cfg(test)]
 mod emulation;
+mod in_flight;
 mod loss;
 mod probe;
 mod queue;

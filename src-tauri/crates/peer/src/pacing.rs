@@ -1,7 +1,7 @@
 //! The interceptor that spreads pictures and their repairs, and sends bursts that find out what the path carries.
 //!
-//! Sound passes at once, and so do its repairs where there is room for them. Runs on the connection's driver task, between whatever makes packets and the numbering for
-//! feedback, so that repairs and bursts are measured too.
+//! Sound passes at once, and so do its repairs where there is room for them. Runs on the connection's driver task, between
+//! whatever makes packets and the numbering for feedback, so that repairs and bursts are measured too.
 
 use crate::estimator::{SharedControl, VOICE_ALONE, WIRE_OVERHEAD, lock};
 use crate::frame_sender::Gate;
@@ -26,6 +26,9 @@ const REPAIR_QUEUE: usize = 128;
 /// Without a picture for so long there is nothing to find more room for.
 const PICTURES_STOPPED: Duration = Duration::from_secs(1);
 
+/// Between two looks whether the path has room again; feedback, which makes it, is read elsewhere.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
 /// Marks a packet that only fills a burst.
 pub(crate) struct Fill;
 
@@ -47,6 +50,8 @@ pub(crate) struct Pacing {
     /// Of both, on the wire.
     waiting_bytes: usize,
     picture_at: Option<Instant>,
+    /// The path is full; when to look again.
+    full_until: Option<Instant>,
     passage: Passage,
 }
 
@@ -66,6 +71,7 @@ impl Pacing {
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             picture_at: None,
+            full_until: None,
             passage: Passage::default(),
         }
     }
@@ -108,6 +114,7 @@ impl Pacing {
         } else if !message.message.has(&Attribute::Retransmission)
             || self.allows_voice_repair(now, packet.header.sequence_number, bytes)
         {
+            lock(&self.control).handle_sent(now, bytes);
             self.passage.outbound.push_back(message);
         }
     }
@@ -146,7 +153,9 @@ impl Pacing {
             }
             self.pacer.handle_burst(burst);
         }
-        while self.pacer.due(now) <= now {
+        let mut full = control.is_full(now);
+        while !full && self.pacer.due(now) <= now {
+            let bursts = self.pacer.wants_padding();
             let Some(mut message) = self.next_packet(now) else {
                 break;
             };
@@ -156,8 +165,14 @@ impl Pacing {
             if let Some(sent) = self.pacer.handle_sent(now, bytes, self.waiting_bytes, target) {
                 control.handle_burst_sent(sent.begin, sent.end);
             }
+            if !bursts {
+                control.handle_sent(now, bytes);
+                full = control.is_full(now);
+            }
         }
-        self.gate.set_behind(Pacer::is_behind(self.waiting_bytes, target));
+        self.full_until = full.then(|| now + LOOK_AGAIN);
+        self.gate
+            .set_behind(full || Pacer::is_behind(self.waiting_bytes, target));
     }
 
     fn next_packet(&mut self, now: Instant) -> Option<TaggedPacket> {
@@ -256,7 +271,8 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Pacing {
 
     fn poll_timeout(&mut self) -> Option<Instant> {
         // A moment that has passed is due at the next turn, which comes at once.
-        let paced = self.is_waiting().then(|| self.pacer.due(Instant::now()));
+        let due = || self.full_until.unwrap_or_else(|| self.pacer.due(Instant::now()));
+        let paced = (self.is_waiting() || self.full_until.is_some()).then(due);
         let copy = self.copies.front().map(|(due, _)| *due);
         [paced, copy].into_iter().flatten().min()
     }
@@ -385,6 +401,38 @@ mod tests {
         );
         assert!(sender.pictures.gate().keeps_up());
         assert_eq!(sender.pacing.poll_timeout(), None);
+    }
+
+    #[test]
+    fn pictures_wait_for_a_path_that_no_longer_answers_and_voice_does_not() {
+        let (mut sender, begin) = (sender(), Instant::now());
+        let at = |milliseconds| begin + Duration::from_millis(milliseconds);
+        let told = |sender: &Sender, milliseconds: u64| {
+            let sample = Sample {
+                departure: at(milliseconds - 40),
+                arrival: Some(Duration::from_millis(milliseconds)),
+                bytes: 1_100,
+            };
+            lock(&sender.control).handle_feedback(at(milliseconds), &[sample]);
+        };
+        (1..=4).for_each(|number| told(&sender, number * 50));
+        let mut pictures = Vec::new();
+        for number in 0..60 {
+            let now = at(200 + u64::from(number) * 10);
+            sender.write(message(now, VIDEO, number));
+            sender.write(message(now, VOICE, 500 + number));
+            let left = sender.left();
+            assert!(left.contains(&(VOICE, 500 + number, false)), "{left:?}");
+            pictures.extend(left.iter().filter(|(ssrc, ..)| *ssrc == VIDEO).map(|_| number));
+        }
+        // 1 Mbit/s for 40 ms of path, 50 ms of feedback and 80 ms of room are 21 kB.
+        assert!((8..=16).contains(&pictures.len()), "{pictures:?}");
+        assert!(!sender.pictures.gate().keeps_up());
+        told(&sender, 800);
+        let look = sender.pacing.poll_timeout().expect("pictures wait");
+        assert!(look <= at(800), "it looks again soon");
+        sender.pacing.handle_timeout(at(800)).expect("nothing refuses");
+        assert!(!sender.left().is_empty());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::ack_rate::AckRate;
 use super::aimd::{Aimd, FLOODED_RTT, NARROW, Signal, VOICE_ALONE};
+use super::in_flight::InFlight;
 use super::loss::{Loss, LossAdvice};
 use super::probe::{Burst, Probe};
 use super::queue::Queue;
@@ -41,6 +42,7 @@ pub(crate) struct Control {
     aimd: Aimd,
     max: f64,
     round_trip: RoundTrip,
+    in_flight: InFlight,
     calm: bool,
     /// Departure and arrival.
     newest: Option<(Instant, Duration)>,
@@ -58,6 +60,7 @@ impl Control {
             aimd: Aimd::new(start, min, max),
             max,
             round_trip: RoundTrip::default(),
+            in_flight: InFlight::default(),
             calm: false,
             newest: None,
         }
@@ -93,6 +96,7 @@ impl Control {
             return;
         };
         self.round_trip.handle_feedback(now, newest.departure);
+        self.in_flight.handle_feedback(now, newest.departure);
         self.watch_clock(newest);
         let mut carried = None;
         for sample in samples {
@@ -115,7 +119,8 @@ impl Control {
             rtt: self.rtt(),
             acked: self.acked(queue),
             sent: self.rate.sent(ACKED_WINDOW),
-            application_limited: sent < APPLICATION_LIMITED * self.aimd.target(),
+            application_limited: sent < APPLICATION_LIMITED * self.aimd.target()
+                && !self.in_flight.was_full(newest.departure, SENT_WINDOW),
             on_trial: self.loss.is_on_trial(),
             flooded: sent < VOICE_ALONE
                 && self.rtt() > FLOODED_RTT
@@ -137,6 +142,18 @@ impl Control {
             && queue < CALM_QUEUE
             && !self.aimd.is_draining()
             && !self.aimd.is_contended();
+    }
+
+    /// A packet left. Those of a burst are above the target on purpose, and not to be noted.
+    pub(crate) fn handle_sent(&mut self, now: Instant, bytes: usize) {
+        self.in_flight.handle_sent(now, bytes);
+    }
+
+    /// Whether so much is under way that pictures had better wait. Where others fill the queue, to wait would leave it to
+    /// them.
+    pub(crate) fn is_full(&mut self, now: Instant) -> bool {
+        let (target, round_trip) = (self.aimd.target(), self.round_trip.least());
+        !self.aimd.is_contended() && self.in_flight.is_full(now, target, round_trip)
     }
 
     /// A burst to send above the target.

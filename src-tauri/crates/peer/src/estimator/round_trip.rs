@@ -31,9 +31,8 @@ impl RoundTrip {
     /// Takes feedback that came `now` on a packet that left at `departure`.
     pub(crate) fn handle_feedback(&mut self, now: Instant, departure: Instant) {
         self.latest = now.saturating_duration_since(departure);
-        self.leasts.retain(|(at, sample)| {
-            *sample < self.latest && now.saturating_duration_since(*at) < WINDOW
-        });
+        self.leasts
+            .retain(|(at, sample)| *sample < self.latest && now.saturating_duration_since(*at) < WINDOW);
         self.leasts.push_back((now, self.latest));
     }
 

@@ -103,7 +103,7 @@ impl Flow {
             if self.pictures.is_empty() && !self.pacer.wants_padding() {
                 self.pacer.handle_idle(now);
             }
-            self.encode(target);
+            self.encode(now, target);
         }
         if let Some(burst) = self.control.poll_burst(now) {
             if self.pictures.is_empty() {
@@ -111,7 +111,7 @@ impl Flow {
             }
             self.pacer.handle_burst(burst);
         }
-        while now >= self.pacer.due(now) {
+        while now >= self.pacer.due(now) && !self.control.is_full(now) {
             let bytes = match self.pictures.pop_front() {
                 Some(bytes) => bytes,
                 None if self.pacer.wants_padding() => PACKET,
@@ -146,8 +146,8 @@ impl Flow {
     }
 
     /// A picture of about the right size; sizes wander by a third, as those of an encoder do.
-    fn encode(&mut self, target: f64) {
-        if Pacer::is_behind(self.pictures.iter().sum(), target) {
+    fn encode(&mut self, now: Instant, target: f64) {
+        if Pacer::is_behind(self.pictures.iter().sum(), target) || self.control.is_full(now) {
             return;
         }
         let rate = ((target - VOICE_RATE) * 0.93).max(10e3).min(self.wanted);
@@ -162,6 +162,9 @@ impl Flow {
 
     fn packet(&mut self, now: Instant, bytes: usize) -> Packet {
         self.number += 1;
+        if !self.pacer.wants_padding() {
+            self.control.handle_sent(now, bytes);
+        }
         if self.number > self.untold {
             self.sent.insert(self.number, (now, bytes));
         }
