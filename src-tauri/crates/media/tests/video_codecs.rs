@@ -131,6 +131,35 @@ fn a_new_bitrate_is_kept_without_a_keyframe() {
 }
 
 #[test]
+fn a_bitrate_is_kept_where_every_third_picture_is_left_out() {
+    const SECONDS: usize = 16;
+    let size = Resolution::new(480, 270);
+    for codec in PictureCodec::ALL {
+        let mut encoder = encoder(codec, size, 140);
+        let start = Instant::now();
+        let sent: usize = (0..30 * (SECONDS + 4))
+            .filter(|number| number % 3 != 2)
+            .map(|number| {
+                let mark = PatternMark {
+                    number: number as u32,
+                    wall_ms: 1_000_000 + number as u64 * 33,
+                };
+                let mut picture = I420::black(Resolution::new(1280, 720));
+                pattern::draw(mark, &mut picture);
+                let encoded = encoder
+                    .encode(&frame(start, number, scaled(&picture, size)), false)
+                    .expect("encodes");
+                let bytes = encoded.map_or(0, |encoded| encoded.payload.len());
+                // The first seconds pay for the keyframe.
+                if number < 120 { 0 } else { bytes }
+            })
+            .sum();
+        let kbps = sent * 8 / 1000 / SECONDS;
+        assert!((100..=155).contains(&kbps), "{codec:?}: {kbps} kbit/s");
+    }
+}
+
+#[test]
 fn a_new_size_is_a_keyframe_of_that_size() {
     for codec in PictureCodec::ALL {
         let (mut encoder, mut decoder) = (encoder(codec, SMALL, 500), codec.decoder());

@@ -4,6 +4,7 @@
 
 mod decoder;
 mod encoder;
+mod even_clock;
 
 pub use decoder::VpxDecoder;
 pub use encoder::VpxEncoder;

@@ -1,5 +1,6 @@
 //! The encoder: constant bitrate, real time, one picture in and at most one out.
 
+use super::even_clock::EvenClock;
 use super::{Context, VpxCodec};
 use crate::codec::{CodecError, EncodedPicture, EncoderSpeed, VideoEncoder};
 use crate::units::{Bitrate, Resolution};
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use std::ffi::{c_int, c_uint};
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use vpx_sys::{
     AQ_MODE, VPX_DL_REALTIME, VPX_EFLAG_FORCE_KF, VPX_ENCODER_ABI_VERSION, VPX_ERROR_RESILIENT_DEFAULT,
     VPX_FRAME_IS_KEY, vp8e_enc_control_id, vpx_codec_cx_pkt_kind, vpx_codec_enc_cfg_t, vpx_codec_err_t,
@@ -51,9 +52,7 @@ struct Open {
     context: Context,
     /// As libvpx counts it.
     kbps: c_uint,
-    /// The moment that is tick 0.
-    epoch: Instant,
-    last_tick: i64,
+    clock: EvenClock,
 }
 
 impl VpxEncoder {
@@ -80,7 +79,7 @@ impl VpxEncoder {
         Ok(encoder)
     }
 
-    fn open(&self, epoch: Instant) -> Result<Open, CodecError> {
+    fn open(&self) -> Result<Open, CodecError> {
         let config = self.config()?;
         let interface = self.codec.encoder_interface();
         let context = Context::initialise(self.codec, |raw| {
@@ -92,8 +91,7 @@ impl VpxEncoder {
         let mut open = Open {
             context,
             kbps: kbps(self.bitrate),
-            epoch,
-            last_tick: -1,
+            clock: EvenClock::new(CLOCK_HZ, Duration::from_secs(1) / self.frame_rate),
         };
         self.control(&mut open.context)?;
         Ok(open)
@@ -198,7 +196,7 @@ impl VideoEncoder for VpxEncoder {
         let length = u64::from(CLOCK_HZ / self.frame_rate);
         let mut open = match self.open.take() {
             Some(open) => open,
-            None => self.open(frame.captured_at)?,
+            None => self.open()?,
         };
         let encoded = open.encode(picture, frame.captured_at, length, force_keyframe)?;
         // Not reached after an error: then the next picture opens libvpx anew, which makes it a keyframe.
@@ -260,10 +258,7 @@ impl Open {
         force_keyframe: bool,
     ) -> Result<Option<EncodedPicture>, CodecError> {
         let image = wrap(picture);
-        let elapsed = captured_at.saturating_duration_since(self.epoch);
-        let tick = (elapsed.as_micros() * u128::from(CLOCK_HZ) / 1_000_000) as i64;
-        // libvpx refuses times that do not grow.
-        self.last_tick = tick.max(self.last_tick + 1);
+        let tick = self.clock.handle_picture(captured_at);
         let flags = if force_keyframe { VPX_EFLAG_FORCE_KF } else { 0 };
         // SAFETY: the context is initialised; the planes of `image` are those of `picture`, of the configured size, and
         // libvpx only reads them, during this call (no lag).
@@ -271,7 +266,7 @@ impl Open {
             vpx_sys::vpx_codec_encode(
                 self.context.raw(),
                 &image,
-                self.last_tick,
+                tick,
                 length as _,
                 flags as _,
                 VPX_DL_REALTIME as _,
