@@ -327,7 +327,7 @@ impl Opening {
             encoder: Box::new(PictureCodec::encoder),
             limits: plan.video,
             preview: Some(Box::new(SharedScreen::new(self.pictures.local.clone()))),
-            ready: Box::new(move || ready.picture_codec()),
+            ready: Box::new(move |next| ready.picture_codec(next)),
             send: Box::new(move |codec, frame| {
                 let sent = out.try_send(Codec::Video(codec), frame);
                 if sent {

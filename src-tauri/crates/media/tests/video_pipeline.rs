@@ -62,7 +62,7 @@ fn setup(mut send: impl FnMut(EncodedFrame) -> bool + Send + 'static) -> VideoSe
         encoder: Box::new(PictureCodec::encoder),
         limits,
         preview: None,
-        ready: Box::new(|| Some(PictureCodec::Vp8)),
+        ready: Box::new(|_| Some(PictureCodec::Vp8)),
         send: Box::new(move |_, frame| send(frame)),
         on_device_failure: Box::new(|_| ()),
     }

@@ -7,6 +7,7 @@ use crate::event::Codec;
 use ahoy_media::codec::opus::OpusParameters;
 use ahoy_media::packet::EncodedFrame;
 use ahoy_media::units::RtpTime;
+use ahoy_media::video::send::NextPicture;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -55,7 +56,12 @@ impl FrameSender {
 
     /// Whether a frame sent next would be taken; a pipeline asks before it encodes.
     pub fn ready(&self) -> bool {
-        self.gate.is_open() && self.gate.keeps_up() && !self.tx.is_closed() && self.tx.capacity() > 0
+        self.has_room() && self.gate.keeps_up()
+    }
+
+    /// Whether there is room in the queue of frames, whatever still waits behind it.
+    fn has_room(&self) -> bool {
+        self.gate.is_open() && !self.tx.is_closed() && self.tx.capacity() > 0
     }
 
     /// The codec in which frames are taken; `None` while none are.
@@ -64,10 +70,15 @@ impl FrameSender {
         Some(codec)
     }
 
-    /// The codec in which a picture sent next would be taken; `None` when none would. A pipeline asks before it encodes.
-    pub fn picture_codec(&self) -> Option<VideoCodec> {
+    /// The codec in which such a picture sent next would be taken; `None` when none would. A pipeline asks before it
+    /// encodes. One that replaces what waits need not wait itself.
+    pub fn picture_codec(&self, next: NextPicture) -> Option<VideoCodec> {
+        let taken = match next {
+            NextPicture::Follows => self.ready(),
+            NextPicture::Replaces => self.has_room(),
+        };
         match self.codec() {
-            Some(Codec::Video(codec)) if self.ready() => Some(codec),
+            Some(Codec::Video(codec)) if taken => Some(codec),
             Some(_) | None => None,
         }
     }
@@ -96,6 +107,8 @@ pub(crate) struct Gate {
     events: Mutex<Option<(u8, u32)>>,
     /// What was handed on has not left yet.
     behind: AtomicBool,
+    /// RTP time of the last keyframe, until its first packet is seen.
+    keyframe: Mutex<Option<RtpTime>>,
     dropped: AtomicU64,
     handed: AtomicU64,
     refused: AtomicU64,
@@ -108,6 +121,17 @@ impl Gate {
 
     pub(crate) fn set_behind(&self, behind: bool) {
         self.behind.store(behind, Ordering::Relaxed);
+    }
+
+    /// The packets of a keyframe follow.
+    pub(crate) fn note_keyframe(&self, rtp_time: RtpTime) {
+        *self.keyframe.lock().unwrap_or_else(PoisonError::into_inner) = Some(rtp_time);
+    }
+
+    /// Whether a packet of this time is the first one of a keyframe.
+    pub(crate) fn begins_keyframe(&self, rtp_time: RtpTime) -> bool {
+        let mut keyframe = self.keyframe.lock().unwrap_or_else(PoisonError::into_inner);
+        keyframe.take_if(|noted| *noted == rtp_time).is_some()
     }
 
     pub(crate) fn keeps_up(&self) -> bool {

@@ -1,5 +1,7 @@
 //! The interceptor that spreads pictures and their repairs, and sends bursts that find out what the path carries.
 //!
+//! A keyframe on a path that is full replaces what waits: it is smaller, and whoever has it needs nothing older.
+//!
 //! Sound passes at once, and so do its repairs where there is room for them. Runs on the connection's driver task, between
 //! whatever makes packets and the numbering for feedback, so that repairs and bursts are measured too.
 
@@ -9,6 +11,7 @@ use crate::interceptor::Passage;
 use crate::pacer::Pacer;
 use crate::padding::{Padding, RtxStream};
 use crate::repairs::{COPY_AFTER, Repairs};
+use ahoy_media::units::{RtpTime, SequenceNumber};
 use rtc::interceptor::{Attribute, AttributedPacket, Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::sansio::Protocol;
 use rtc::shared::TransportContext;
@@ -26,6 +29,8 @@ const REPAIR_QUEUE: usize = 128;
 /// Without a picture for so long there is nothing to find more room for.
 const PICTURES_STOPPED: Duration = Duration::from_secs(1);
 
+/// So long after a keyframe repairs of what it replaced may still be asked for; later the numbers begin anew.
+const ASKED_FOR: Duration = Duration::from_secs(5);
 /// Between two looks whether the path has room again; feedback, which makes it, is read elsewhere.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -50,6 +55,8 @@ pub(crate) struct Pacing {
     /// Of both, on the wire.
     waiting_bytes: usize,
     picture_at: Option<Instant>,
+    /// The first packet of a keyframe before which nothing is sent again, and when it was given.
+    replaced_until: Option<(Instant, SequenceNumber)>,
     /// The path is full; when to look again.
     full_until: Option<Instant>,
     passage: Passage,
@@ -71,6 +78,7 @@ impl Pacing {
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             picture_at: None,
+            replaced_until: None,
             full_until: None,
             passage: Passage::default(),
         }
@@ -90,6 +98,10 @@ impl Pacing {
         if packet.header.ssrc == self.video && !message.message.has(&Attribute::Retransmission) {
             self.padding.handle_picture_packet(packet);
             self.picture_at = Some(now);
+            let number = SequenceNumber::new(packet.header.sequence_number);
+            if self.gate.begins_keyframe(RtpTime::new(packet.header.timestamp)) && !self.gate.keeps_up() {
+                self.replace_waiting(now, number);
+            }
             if self.waiting.len() < QUEUE {
                 self.waiting_bytes += bytes;
                 self.waiting.push_back(message);
@@ -104,6 +116,7 @@ impl Pacing {
                 (control.target(), control.rtt(), control.own_loss())
             };
             if self.waiting_repairs.len() < REPAIR_QUEUE
+                && !self.is_replaced(now, SequenceNumber::new(repaired))
                 && self.repairs.allows(now, repaired, bytes, target, rtt)
             {
                 if self.copies.len() < REPAIR_QUEUE && self.repairs.allows_copy(bytes, loss, rtt) {
@@ -117,6 +130,21 @@ impl Pacing {
             lock(&self.control).handle_sent(now, bytes);
             self.passage.outbound.push_back(message);
         }
+    }
+
+    /// A keyframe that begins with this packet makes everything before it worthless.
+    fn replace_waiting(&mut self, now: Instant, first: SequenceNumber) {
+        self.waiting.clear();
+        self.waiting_repairs.clear();
+        self.copies.clear();
+        self.waiting_bytes = 0;
+        self.replaced_until = Some((now, first));
+    }
+
+    fn is_replaced(&self, now: Instant, number: SequenceNumber) -> bool {
+        self.replaced_until.is_some_and(|(at, first)| {
+            now.saturating_duration_since(at) < ASKED_FOR && number.since(first) < 0
+        })
     }
 
     /// Where a path carries little more than a voice, a repair would delay the packets after it.
@@ -425,7 +453,7 @@ mod tests {
             assert!(left.contains(&(VOICE, 500 + number, false)), "{left:?}");
             pictures.extend(left.iter().filter(|(ssrc, ..)| *ssrc == VIDEO).map(|_| number));
         }
-        // 1 Mbit/s for 40 ms of path, 50 ms of feedback and 80 ms of room are 21 kB.
+        // 1 Mbit/s for 40 ms of path, 50 ms of feedback and 150 ms of room are 30 kB, half of it voice here.
         assert!((8..=16).contains(&pictures.len()), "{pictures:?}");
         assert!(!sender.pictures.gate().keeps_up());
         told(&sender, 800);
@@ -433,6 +461,31 @@ mod tests {
         assert!(look <= at(800), "it looks again soon");
         sender.pacing.handle_timeout(at(800)).expect("nothing refuses");
         assert!(!sender.left().is_empty());
+    }
+
+    #[test]
+    fn a_keyframe_replaces_what_waits_for_a_full_path() {
+        let (mut sender, begin) = (sender(), Instant::now());
+        (0..50).for_each(|number| sender.write(message(begin, VIDEO, number)));
+        let at_once = sender.left().len();
+        let later = begin + Duration::from_millis(20);
+        let mut repair = message(later, VIDEO, 1);
+        repair.message.add(Attribute::Retransmission);
+        sender.write(repair);
+        sender.pictures.gate().note_keyframe(RtpTime::new(0));
+        (50..53).for_each(|number| sender.write(message(later, VIDEO, number)));
+        let mut old = message(later, VIDEO, 2);
+        old.message.add(Attribute::Retransmission);
+        sender.write(old);
+        let mut numbers = Vec::new();
+        for passed in 21..=100 {
+            let now = begin + Duration::from_millis(passed);
+            sender.pacing.handle_timeout(now).expect("nothing refuses");
+            numbers.extend(sender.left().into_iter().map(|(_, number, _)| number));
+        }
+        assert!(at_once < 5 && numbers.ends_with(&[50, 51, 52]), "{numbers:?}");
+        assert!(numbers.len() <= 8, "{numbers:?}");
+        assert!(sender.pictures.gate().keeps_up());
     }
 
     #[test]

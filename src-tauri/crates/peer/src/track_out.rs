@@ -127,7 +127,12 @@ impl TrackOut {
                     }
                     packets
                 }
-                Codec::Video(_) => self.packetizer.packetize(*codec, payload_type, frame),
+                Codec::Video(_) => {
+                    if frame.keyframe {
+                        self.gate.note_keyframe(frame.rtp_time);
+                    }
+                    self.packetizer.packetize(*codec, payload_type, frame)
+                }
             },
             _ => Vec::new(),
         }

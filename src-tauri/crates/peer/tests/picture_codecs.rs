@@ -3,6 +3,7 @@
 mod support;
 
 use ahoy_media::packet::EncodedFrame;
+use ahoy_media::video::send::NextPicture;
 use ahoy_peer::{Codec, FrameSender, PeerConfig, VideoCodec};
 use bytes::Bytes;
 use std::sync::{Arc, Mutex};
@@ -75,7 +76,7 @@ async fn every_pair_of_preferences_agrees_on_the_callers_first_that_both_have() 
                 Party::with_config(preferring(callees)).await,
             );
             connect(&mut a, &mut b, AUDIO_VIDEO).await;
-            let codecs = [&a, &b].map(|party| party.peer.video_out().picture_codec());
+            let codecs = [&a, &b].map(|party| party.peer.video_out().picture_codec(NextPicture::Follows));
             assert_eq!(codecs, [agreed; 2], "{callers:?} calls {callees:?}");
         }
     }
@@ -140,7 +141,7 @@ async fn sound_goes_on_where_no_picture_codec_is_shared() {
         Party::with_config(preferring(&[VideoCodec::H264])).await,
     );
     connect(&mut a, &mut b, AUDIO_VIDEO).await;
-    assert_eq!(a.peer.video_out().picture_codec(), None);
+    assert_eq!(a.peer.video_out().picture_codec(NextPicture::Follows), None);
     let sound = a.peer.audio_out();
     support::stream(sound, Duration::from_millis(5), support::sounds(10)).await;
     arrived(&mut b.audio, |packets| packets.len() >= 5).await;

@@ -44,6 +44,14 @@ pub struct VideoLimits {
     pub limitation: QualityLimitationReason,
 }
 
+/// What the next picture is to those that were sent before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextPicture {
+    Follows,
+    /// Smaller, and so a keyframe: what still waits to leave is of no use once it has come.
+    Replaces,
+}
+
 /// Makes the encoder of a codec for a size, a bitrate and a rate in pictures per second.
 pub type EncoderMaker = Box<
     dyn FnMut(PictureCodec, Resolution, Bitrate, u32) -> Result<Box<dyn VideoEncoder>, CodecError> + Send,
@@ -56,9 +64,9 @@ pub struct VideoSendSetup {
     pub limits: VideoLimits,
     /// Sees every picture of the camera, unscaled, on the thread `cam`.
     pub preview: Option<Box<dyn VideoSink>>,
-    /// Asked on `video-tx` before each encoding: the codec in which the peer connection would take a frame. When in none,
-    /// the picture is dropped before it costs anything.
-    pub ready: Box<dyn FnMut() -> Option<PictureCodec> + Send>,
+    /// Asked on `video-tx` before each encoding: the codec in which the peer connection would take such a frame. When in
+    /// none, the picture is dropped before it costs anything.
+    pub ready: Box<dyn FnMut(NextPicture) -> Option<PictureCodec> + Send>,
     /// Takes each frame on `video-tx` with its codec; false when it was not taken, upon which the next one is a keyframe.
     pub send: Box<dyn FnMut(PictureCodec, EncodedFrame) -> bool + Send>,
     /// Called on `cam` when the source has failed and is closed.
@@ -121,6 +129,7 @@ impl VideoSend {
             scaler: Scaler::default(),
             pool: PicturePool::default(),
             keyframes: KeyframeGate::default(),
+            sent: None,
             frame_rate: FrameRateGate::default(),
             epoch: Instant::now(),
         };
@@ -211,12 +220,14 @@ struct Pipeline {
     make_encoder: EncoderMaker,
     encoder: Option<(PictureCodec, Box<dyn VideoEncoder>)>,
     cpu: CpuLimit,
-    ready: Box<dyn FnMut() -> Option<PictureCodec> + Send>,
+    ready: Box<dyn FnMut(NextPicture) -> Option<PictureCodec> + Send>,
     send: Box<dyn FnMut(PictureCodec, EncodedFrame) -> bool + Send>,
     scaler: Scaler,
     pool: PicturePool,
     keyframes: KeyframeGate,
     frame_rate: FrameRateGate,
+    /// The size of the last picture that was encoded.
+    sent: Option<Resolution>,
     /// The moment that is RTP time 0.
     epoch: Instant,
 }
@@ -244,7 +255,8 @@ impl Pipeline {
             {
                 continue;
             }
-            let Some(codec) = (self.ready)() else {
+            let next = self.next_picture(&frame, control.limits);
+            let Some(codec) = (self.ready)(next) else {
                 self.shared.stats().totals.frames_dropped_by_queue += 1;
                 continue;
             };
@@ -253,6 +265,16 @@ impl Pipeline {
                 self.shared.stats().totals.encode_failures += 1;
                 self.keyframes.request();
             }
+        }
+    }
+
+    fn next_picture(&self, frame: &VideoFrame, limits: VideoLimits) -> NextPicture {
+        let camera = frame.picture.resolution();
+        let limit = self.size_limit(camera, limits.resolution);
+        let size = fit_within(camera, limit.resolution);
+        match self.sent {
+            Some(sent) if size.pixels() < sent.pixels() => NextPicture::Replaces,
+            Some(_) | None => NextPicture::Follows,
         }
     }
 
@@ -305,6 +327,7 @@ impl Pipeline {
             captured_at: frame.captured_at,
         };
         let sent = (self.send)(codec, frame);
+        self.sent = Some(size);
         if !sent {
             // What comes next refers to a frame that nobody has.
             self.shared.stats().totals.frames_refused += 1;
