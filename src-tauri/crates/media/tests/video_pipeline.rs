@@ -9,7 +9,7 @@ use ahoy_media::video::VideoFrame;
 use ahoy_media::video::assembly::KeyframeRequest;
 use ahoy_media::video::receive::{VideoPackets, VideoReceive, VideoReceiveSetup};
 use ahoy_media::video::send::stats::QualityLimitationReason;
-use ahoy_media::video::send::{VideoLimits, VideoSend, VideoSendSetup};
+use ahoy_media::video::send::{NextPicture, VideoLimits, VideoSend, VideoSendSetup};
 use bytes::Bytes;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -237,7 +237,7 @@ fn a_full_queue_costs_a_picture_before_it_is_encoded() {
     let (tx, frames) = channel();
     let gate = Arc::clone(&open);
     let mut setup = setup(move |frame| tx.send(frame).is_ok());
-    setup.ready = Box::new(move || {
+    setup.ready = Box::new(move |_| {
         asked_tx.send(()).ok();
         gate.load(Ordering::SeqCst).then_some(PictureCodec::Vp8)
     });
@@ -248,6 +248,30 @@ fn a_full_queue_costs_a_picture_before_it_is_encoded() {
     assert_eq!(stats.frames_encoded, 0);
     open.store(true, Ordering::SeqCst);
     assert!(frames.recv_timeout(LONG).expect("a frame").keyframe);
+}
+
+#[test]
+fn only_a_smaller_picture_replaces_what_waits() {
+    let (asked_tx, asked) = channel();
+    let (tx, frames) = channel();
+    let mut setup = setup(move |frame| tx.send(frame.keyframe).is_ok());
+    setup.ready = Box::new(move |next| {
+        asked_tx.send(next).ok();
+        Some(PictureCodec::Vp8)
+    });
+    let mut limits = setup.limits;
+    let send = VideoSend::start(setup, Some(pattern_at(100))).expect("threads");
+    (0..5).for_each(|_| {
+        frames.recv_timeout(LONG).expect("a frame");
+    });
+    assert!(asked.try_iter().all(|next| next == NextPicture::Follows));
+    limits.resolution = Resolution::new(SIZE.width / 2, SIZE.height / 2);
+    send.set_limits(limits);
+    let replaces = |next: NextPicture| next == NextPicture::Replaces;
+    while !replaces(asked.recv_timeout(LONG).expect("a question")) {}
+    while !frames.recv_timeout(LONG).expect("a frame") {}
+    frames.recv_timeout(LONG).expect("a frame");
+    assert!(!replaces(asked.try_iter().last().expect("a question")), "once");
 }
 
 #[test]
@@ -368,7 +392,7 @@ fn the_preview_sees_the_camera_even_while_nothing_is_sent() {
     let (tx, seen) = channel();
     let mut setup = setup(|_| true);
     setup.preview = Some(Box::new(Shown(tx)));
-    setup.ready = Box::new(|| None);
+    setup.ready = Box::new(|_| None);
     let _send = VideoSend::start(setup, Some(pattern_at(60))).expect("threads");
     let frame = seen.recv_timeout(LONG).expect("a picture");
     assert_eq!(frame.picture.resolution(), SIZE);
@@ -534,7 +558,7 @@ fn another_codec_in_mid_call_begins_with_a_keyframe_that_the_receiver_shows() {
             packets.try_send(codec, packet)
         })
     });
-    setup.ready = Box::new(move || Some(*asked.lock().expect("free")));
+    setup.ready = Box::new(move |_| Some(*asked.lock().expect("free")));
     let send = VideoSend::start(setup, Some(pattern_at(30))).expect("threads");
     let mut last = number(&screen.shown.recv_timeout(LONG).expect("a picture"));
     for codec_next in [PictureCodec::Vp9, PictureCodec::Vp8] {
