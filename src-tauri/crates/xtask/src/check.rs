@@ -1,14 +1,15 @@
 //! `cargo xtask test`: every check that needs nothing but this machine.
 
+use crate::cross::laboratory;
 use crate::invocation::{Invocation, on_path};
-use crate::platform::Purpose;
+use crate::platform::{Purpose, is_root};
 use crate::requirements::{self, Consent};
 use crate::steps::{Outcome, Steps};
 use crate::workspace::{self, Profile};
 use crate::{bench, licences, page};
 use anyhow::{Result, bail};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The window embeds its page in every build here, so that tauri is compiled once and not for two feature sets.
 const FEATURES: [&str; 2] = ["--features", "ahoy/custom-protocol"];
@@ -65,6 +66,7 @@ pub fn test() -> Result<()> {
             .run()
             .map(done)
     })?;
+    steps.step("camera driver", camera)?;
     steps.step("calls with a browser", browser)?;
     steps.step("calls behind routers", behind_nats)?;
     steps.step("window", window)?;
@@ -106,6 +108,29 @@ fn browser() -> Result<Outcome> {
         Err(_) => Ok(Outcome::Done),
     }
 }
+
+/// The driver of real cameras on a virtual one, which changes nothing on this machine but for a node that root makes.
+fn camera() -> Result<Outcome> {
+    let Some(lab) = laboratory().filter(|lab| lab.join("fakecam/fakecam.c").is_file()) else {
+        let why = "no laboratory with a virtual camera in AHOY_LAB or ../shared/lab beside the checkout";
+        return Ok(Outcome::Skipped(why.into()));
+    };
+    if !cfg!(target_os = "linux") || !(is_root() || Path::new(CAMERA).exists()) {
+        return Ok(Outcome::Skipped(format!(
+            "takes Linux, and root to make {CAMERA}"
+        )));
+    }
+    Invocation::cargo()
+        .args(["test", "--workspace", "--test", "lab"])
+        .args(FEATURES)
+        .args(["--", "camera", "--nocapture"])
+        .env("AHOY_LAB", lab)
+        .run()?;
+    Ok(Outcome::Done)
+}
+
+/// Where the virtual camera is found.
+const CAMERA: &str = "/dev/video0";
 
 /// Only who names a laboratory has its network made: it takes root, and changes this machine for as long.
 fn behind_nats() -> Result<Outcome> {

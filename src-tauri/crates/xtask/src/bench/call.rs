@@ -11,7 +11,8 @@ use std::process::Command;
 use std::time::Duration;
 
 const SET_UP: Duration = Duration::from_secs(30);
-const END: Duration = Duration::from_secs(10);
+/// On a path that loses four packets in ten the word of the end is repeated for long.
+const END: Duration = Duration::from_secs(60);
 
 /// Which client makes the call.
 #[derive(Debug, Clone)]

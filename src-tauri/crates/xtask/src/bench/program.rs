@@ -102,6 +102,15 @@ impl Program {
         }
     }
 
+    /// For an error: what it said last, but for its statistics.
+    fn last_said(&self) -> String {
+        let said = self.events.iter().rev().find(|event| event["event"] != "stats");
+        match said {
+            Some(event) => format!("{} does not end, and said last {event}", self.name),
+            None => format!("{} does not end, and said nothing", self.name),
+        }
+    }
+
     pub fn write_line(&mut self, line: &str) -> Result<()> {
         let stdin = self.stdin.as_mut().context("its input is closed")?;
         writeln!(stdin, "{line}").with_context(|| format!("{} no longer listens", self.name))
@@ -111,7 +120,7 @@ impl Program {
     pub fn finish(mut self, limit: Duration) -> Result<Vec<Value>> {
         self.stdin = None;
         let deadline = Instant::now() + limit;
-        while let Some(line) = self.next_line(deadline)? {
+        while let Some(line) = self.next_line(deadline).with_context(|| self.last_said())? {
             self.take(&line);
         }
         self.child.wait()?;
