@@ -403,6 +403,7 @@ mod tests {
             outgoing: true,
             video: false,
             stream: None,
+            played: None,
             retry_after: None,
             end: CallEnd {
                 cause,
