@@ -29,6 +29,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
             commands::current,
             commands::place_call,
             commands::place_stream_call,
+            commands::place_two_way_call,
             commands::accept,
             commands::decline,
             commands::hang_up,

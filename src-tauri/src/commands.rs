@@ -65,6 +65,24 @@ pub async fn place_stream_call(
 }
 
 #[tauri::command]
+pub async fn place_two_way_call(
+    session: State<'_, SessionHandle>,
+    to: String,
+    push: TypedStream,
+    play: TypedStream,
+) -> Accepted {
+    let (push, play) = TypedStream::check_both(&push, &play)?;
+    session
+        .command(Command::PlaceTwoWay {
+            to: party_of(to.trim(), true)?,
+            video: true,
+            push: Box::new(push),
+            play: Box::new(play),
+        })
+        .await
+}
+
+#[tauri::command]
 pub async fn accept(session: State<'_, SessionHandle>, video: bool) -> Accepted {
     session.command(Command::Accept { video }).await
 }

@@ -42,6 +42,16 @@ impl TypedStream {
             stream: named(&self.name, "the stream")?,
         })
     }
+
+    /// Refuses what can name no two streams of a call both ways.
+    pub fn check_both(push: &Self, play: &Self) -> Result<(StreamCall, StreamCall), ProblemView> {
+        let (push, play) = (push.check(true)?, play.check(false)?);
+        let names = |stream: &StreamCall| (stream.vhost.clone(), stream.app.clone(), stream.stream.clone());
+        if names(&push) == names(&play) {
+            return Err(problem("stream_own", "the stream that is pushed would be played"));
+        }
+        Ok((push, play))
+    }
 }
 
 #[cfg(test)]
@@ -74,6 +84,17 @@ mod tests {
         for incomplete in [typed("", "", "harbor"), typed("", "live", "  ")] {
             assert_eq!(incomplete.check(false).unwrap_err().code, "stream_incomplete");
         }
+    }
+
+    #[test]
+    fn two_ways_are_two_streams() {
+        let desk = typed("", "live", "desk");
+        let (push, play) = TypedStream::check_both(&desk, &typed("", "live", "harbor")).unwrap();
+        assert_eq!((push.purpose, push.stream.as_str()), (Purpose::Push, "desk"));
+        assert_eq!((play.purpose, play.stream.as_str()), (Purpose::Play, "harbor"));
+        let refused = |play: &TypedStream| TypedStream::check_both(&desk, play).unwrap_err().code;
+        assert_eq!(refused(&typed("", "live", " desk ")), "stream_own");
+        assert_eq!(refused(&typed("", "live", "")), "stream_incomplete");
     }
 
     #[test]

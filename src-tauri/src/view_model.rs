@@ -162,6 +162,7 @@ pub struct CallView {
     pub way: WayView,
     /// What the call is for; `None` = to talk.
     pub stream: Option<StreamView>,
+    pub lost_half: Option<LostHalfView>,
     pub state: CallPhase,
     /// Unix milliseconds.
     pub began_at_ms: f64,
@@ -208,6 +209,24 @@ pub struct StreamView {
     pub vhost: String,
     pub app: String,
     pub name: String,
+    /// What is played while this is pushed, in a call both ways.
+    pub played: Option<PlayedView>,
+}
+
+/// A stream beside another of the same virtual host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct PlayedView {
+    pub app: String,
+    pub name: String,
+}
+
+/// The half of a call both ways that is over while the other goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct LostHalfView {
+    /// It was the one that sends.
+    pub push: bool,
+    /// A word of `EndedView.cause`.
+    pub cause: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]

@@ -1,11 +1,13 @@
 //! Runs the headless client and the server as separate programs and reads what they print; drives windows and browsers.
 
 mod folder;
+pub mod media_server;
 mod mute_keeper;
 mod party;
 pub mod pictures;
 mod process;
 mod programs;
+mod relay;
 mod server;
 mod talk;
 pub mod webdriver;

@@ -1,12 +1,13 @@
 //! Streams of a media server in the real window: the person enters a server and a room, pushes microphone and camera, and
-//! plays streams, one of them without sound. What stands for the media server is a room of the same program that answers
-//! every call.
+//! plays streams, one of them without sound, and talks both ways. What stands for the media server is a room of the same
+//! program that answers every call, or two of them behind one name.
 //!
 //! `cargo xtask test` runs it; by itself it needs what `window_smoke.rs` needs.
 
+use ahoy_tests::media_server::{KEEPER, MediaServer, TAKEN};
 use ahoy_tests::pictures::watch;
 use ahoy_tests::window::{Display, Window};
-use ahoy_tests::{Event, Party, TestServer, mute_keeper, name};
+use ahoy_tests::{Event, Party, TestServer, mute_keeper, name, serial};
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
 
@@ -52,11 +53,26 @@ const STREAMS: &str = "document.querySelector('[data-control=\"streams\"]:not(:d
 
 /// Opens the form for streams and names one in a room; `button` is the place of its button.
 fn place(window: &Window, room: &str, stream: &str, button: usize) -> Result<()> {
+    fill(window, room, stream)?;
+    press(window, button)
+}
+
+/// The same with the other side's stream, for a call both ways.
+fn place_both(window: &Window, stream: &str, theirs: &str) -> Result<()> {
+    fill(window, KEEPER, stream)?;
+    window.type_into("input[name='theirs']", theirs)?;
+    press(window, BOTH)
+}
+
+fn fill(window: &Window, room: &str, stream: &str) -> Result<()> {
     window.wait_until(STREAMS, LIMIT)?;
     window.click("[data-control='streams']")?;
     window.wait_until("document.querySelector('input[name=\"stream\"]')", LIMIT)?;
     window.type_into("input[name='room']", room)?;
-    window.type_into("input[name='stream']", stream)?;
+    window.type_into("input[name='stream']", stream)
+}
+
+fn press(window: &Window, button: usize) -> Result<()> {
     window.click(&format!("[role='dialog'] .actions button:nth-of-type({button})"))
 }
 
@@ -64,6 +80,7 @@ fn place(window: &Window, room: &str, stream: &str, button: usize) -> Result<()>
 const WITHOUT_SOUND: &str = "document.querySelector('[data-notice=\"stream_without_sound\"]')";
 const PLAY: usize = 1;
 const PUSH: usize = 2;
+const BOTH: usize = 3;
 
 fn end(window: &Window) -> Result<()> {
     window.click("[data-control='hang-up']")?;
@@ -92,6 +109,7 @@ fn sees(party: &mut Party) {
 #[test]
 #[ignore = "needs the built window and a display: cargo xtask test"]
 fn the_window_pushes_its_camera_plays_a_stream_and_says_when_one_has_no_sound() -> Result<()> {
+    let _turn = serial();
     let server = TestServer::start();
     let rooms = server.listening()["rooms"]
         .as_str()
@@ -141,4 +159,51 @@ fn the_window_pushes_its_camera_plays_a_stream_and_says_when_one_has_no_sound() 
     end(&window)?;
     keeper_of_aac.wait_for_end(LIMIT);
     Ok(())
+}
+
+/// The notice that nothing is sent any more.
+const NOT_SENT: &str = "document.querySelector('[data-notice=\"push_ended\"]')";
+
+#[test]
+#[ignore = "needs the built window and a display: cargo xtask test"]
+fn the_window_talks_both_ways_in_one_call_and_says_when_one_way_is_gone() -> Result<()> {
+    let _turn = serial();
+    let server = TestServer::start();
+    let rooms = server.listening()["rooms"]
+        .as_str()
+        .context("listening has rooms")?;
+    let mut media = MediaServer::start(rooms);
+    let display = Display::start()?;
+    let window = window_in_room(&display, &media.url, "desk")?;
+
+    place_both(&window, "desk-cam", "quay")?;
+    window.wait_until("document.querySelector('canvas[data-view=\"remote\"]')", LIMIT)?;
+    let seen = watch(&window, "remote").context("the played picture")?;
+    println!(
+        "played: {} different pictures, {} drawn",
+        seen.different, seen.drawn
+    );
+    watch(&window, "local").context("the own picture")?;
+    hears(&mut media.pushed, 440.0);
+    sees(&mut media.pushed);
+    window.wait_until("document.querySelector('[data-control=\"mute\"]')", LIMIT)?;
+    if let Some(path) = std::env::var_os("AHOY_TWO_WAY_PICTURE") {
+        let picture = window.picture()?;
+        std::fs::write(&path, &picture).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    end(&window)?;
+    media.pushed.wait_for_end(LIMIT);
+    media.played.wait_for_end(LIMIT);
+    window.click("[data-control='close']")?;
+    window.wait_until("document.querySelector('main li')", LIMIT)?;
+    let calls = window.run("return document.querySelectorAll('main li').length;")?;
+    ensure!(calls == 1, "one call is {calls} in the list");
+
+    // Those who take and give answer one call each.
+    let _give_again = Party::in_room(rooms, media.played_room());
+    place_both(&window, TAKEN, "quay")?;
+    window.wait_until(NOT_SENT, LIMIT)?;
+    window.wait_until("document.querySelector('canvas[data-view=\"remote\"]')", LIMIT)?;
+    watch(&window, "remote").context("the picture of the way that is left")?;
+    end(&window)
 }

@@ -21,6 +21,8 @@ export interface Backend {
   placeCall(to: string, video: boolean): Promise<void>;
   /** Plays or pushes a stream of the media server that has this room; an empty `vhost` is the server's own. */
   placeStreamCall(to: string, push: boolean, stream: TypedStream): Promise<void>;
+  /** Pushes one stream and plays another of the media server that has this room, as one call. */
+  placeTwoWayCall(to: string, push: TypedStream, play: TypedStream): Promise<void>;
   accept(video: boolean): Promise<void>;
   decline(): Promise<void>;
   hangUp(): Promise<void>;
@@ -75,6 +77,7 @@ export function tauriBackend(): Backend {
     subscribe: (seen) => listen<ViewModel>("view", (event) => seen(event.payload)),
     placeCall: (to, video) => invoke("place_call", { to, video }),
     placeStreamCall: (to, push, stream) => invoke("place_stream_call", { to, push, stream }),
+    placeTwoWayCall: (to, push, play) => invoke("place_two_way_call", { to, push, play }),
     accept: (video) => invoke("accept", { video }),
     decline: () => invoke("decline"),
     hangUp: () => invoke("hang_up"),

@@ -37,6 +37,8 @@ const SCREENS: Record<(typeof FIXTURES)[number], Screen> = {
   stream_silent: "call_video",
   stream_without_sound: "call_video",
   stream_push: "call_video",
+  stream_two_way: "call_video",
+  stream_half: "call_video",
   ended_stream: "ended",
   invitation: "people",
   invitation_plain: "people",

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { callTime, daysBetween, decibelText, hostOf, hueOf, initials, shortName, splitSeconds, streamName } from "./format";
+import { callTime, daysBetween, decibelText, hostOf, hueOf, initials, shortName, shownStream, splitSeconds, streamName, streamNames } from "./format";
 
 it("the time in a call grows from seconds to hours", () => {
   expect([8_000, 768_400, 3_723_000, -5].map(callTime)).toEqual(["0:08", "12:48", "1:02:03", "0:00"]);
@@ -45,6 +45,14 @@ it("days are counted by midnights, not by hours", () => {
   const morning = new Date(2026, 2, 29, 0, 1).getTime();
   expect(daysBetween(evening, morning)).toBe(1);
   expect(daysBetween(morning, morning + 3_600_000)).toBe(0);
+});
+
+it("a call both ways has two streams, of which the received one is shown for as long as it comes", () => {
+  const pushed = { push: true, vhost: "v", app: "live", name: "desk?token=x", played: null };
+  const both = { ...pushed, played: { app: "cams", name: "harbor?token=y" } };
+  expect([streamNames(pushed), streamNames(both)]).toEqual(["live/desk", "live/desk ⇄ cams/harbor"]);
+  expect([shownStream(both, "both"), shownStream(both, "receive")]).toEqual(["cams/harbor", "cams/harbor"]);
+  expect([shownStream(both, "send"), shownStream(pushed, "send")]).toEqual(["live/desk", "live/desk"]);
 });
 
 it("a stream is named without the proof that may follow its name, and a level with its unit", () => {

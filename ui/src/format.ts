@@ -1,4 +1,5 @@
 // Numbers and names as people read them. Pure.
+import type { CallView, StreamView } from "./generated/bindings";
 
 /** Time in a call, from milliseconds: 0:08, 12:48, 1:02:03. */
 export function callTime(ms: number): string {
@@ -70,6 +71,16 @@ export function percentText(percent: number): string {
 export function decibelText(db: number): string {
   const whole = Math.round(db);
   return `${whole < 0 ? "−" : ""}${Math.abs(whole)}\u2009dB`;
+}
+
+/** The streams of a call: one, or that which is sent and that which is received. */
+export function streamNames(stream: StreamView): string {
+  return stream.played === null ? streamName(stream) : `${streamName(stream)} ⇄ ${streamName(stream.played)}`;
+}
+
+/** The stream of a call whose picture fills the window. */
+export function shownStream(stream: StreamView, way: CallView["way"]): string {
+  return streamName(stream.played === null || way === "send" ? stream : stream.played);
 }
 
 /** A stream by the names that people know it by. */

@@ -19,12 +19,12 @@ export class Session {
     return TEXTS[this.preferences.language];
   }
 
-  /** Calls again as that call was: to talk, or for its stream. */
+  /** Calls again as that call was: to talk, or for its stream or both. */
   callBack({ peer, stream, video }: Pick<EndedView, "peer" | "stream" | "video">): void {
     const { backend } = this;
-    void this.perform(
-      stream === null ? backend.placeCall(peer.id, video) : backend.placeStreamCall(peer.id, stream.push, stream),
-    );
+    if (stream === null) void this.perform(backend.placeCall(peer.id, video));
+    else if (stream.played === null) void this.perform(backend.placeStreamCall(peer.id, stream.push, stream));
+    else void this.perform(backend.placeTwoWayCall(peer.id, stream, { vhost: stream.vhost, ...stream.played }));
   }
 
   /** Sends a command; a refusal is kept for showing. Resolves to whether it was accepted. */

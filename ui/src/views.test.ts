@@ -138,6 +138,50 @@ describe("a stream of a media server", () => {
     expect(backend.asked).toEqual(["place_stream_call harbor-cam push /live/harbor", "place_stream_call harbor-cam play v/cams/1"]);
   });
 
+  it("is pushed while another is played, as one call", async () => {
+    const backend = await renderApp(viewOf("rooms"));
+    await fireEvent.click(screen.getByRole("button", { name: "Stream…" }));
+    await settle();
+    await fill("Room", "harbor-cam");
+    await fill("Stream", "bridge");
+    const both = screen.getByRole("button", { name: "Both ways" });
+    await fireEvent.click(both);
+    expect(backend.asked, "the other side's is missing").toEqual([]);
+    expect(both.getAttribute("aria-disabled")).toBe("true");
+    await fill("Their stream", "harbor");
+    await fireEvent.click(both);
+    await settle();
+    expect(backend.asked).toEqual(["place_two_way_call harbor-cam push /live/bridge play /live/harbor"]);
+    expect(screen.queryByRole("dialog")).toBeNull();
+  });
+
+  it("both ways has one bar and one picture of each side", async () => {
+    const backend = await renderApp(viewOf("stream_two_way"));
+    expect(screen.getByRole("main", { name: "Stream live/harbor" })).toBeDefined();
+    expect(screen.getByText("Both ways with harbor-cam, as live/bridge")).toBeDefined();
+    expect([...document.querySelectorAll("canvas")].map((canvas) => canvas.dataset["view"]).toSorted()).toEqual(["local", "remote"]);
+    const bar = within(screen.getByRole("toolbar")).getAllByRole("button");
+    expect(bar.map((button) => button.dataset["control"])).toEqual(["mute", "camera", "devices", "hang-up"]);
+    await fireEvent.click(screen.getByRole("button", { name: "Hang up (Ctrl+Shift+H)" }));
+    expect(backend.asked).toEqual(["hang_up"]);
+  });
+
+  it("both ways of which one is over says which, why, and what to do", async () => {
+    const backend = await renderApp(viewOf("stream_half"));
+    const notice = within(document.querySelector<HTMLElement>("[data-notice='push_ended']") as HTMLElement);
+    expect(notice.getByText("You are no longer being sent").parentElement?.textContent).toContain("Somebody else sent this stream. ");
+    await fireEvent.click(notice.getByRole("button", { name: "End call" }));
+    expect(backend.asked).toEqual(["hang_up"]);
+  });
+
+  it("both ways is called again both ways", async () => {
+    const view = viewOf("ended_stream");
+    const stream = { push: true, vhost: "v", app: "live", name: "bridge", played: { app: "live", name: "harbor" } };
+    const backend = await renderApp({ ...view, ended: view.ended && { ...view.ended, stream } });
+    await fireEvent.click(screen.getByRole("button", { name: "Call again" }));
+    expect(backend.asked).toEqual(["place_two_way_call harbor-cam push v/live/bridge play v/live/harbor"]);
+  });
+
   it("that is refused says so in the form", async () => {
     const backend = await renderApp(viewOf("rooms"));
     await fireEvent.click(screen.getByRole("button", { name: "Stream…" }));

@@ -1,16 +1,17 @@
 //! The client's snapshot in the words of the page.
 
 use super::{
-    CallPhase, CallView, CameraView, EndedView, FoundView, HearsView, LevelView, MicrophoneView, NoticeView,
-    Part, PathView, PersonView, PresenceView, ProblemView, RecentView, SearchView, SeesView, ServerPhase,
-    ServerView, SideView, SoundView, StreamView, TelltaleView, VerdictView, ViewModel, WayView,
+    CallPhase, CallView, CameraView, EndedView, FoundView, HearsView, LevelView, LostHalfView,
+    MicrophoneView, NoticeView, Part, PathView, PersonView, PlayedView, PresenceView, ProblemView,
+    RecentView, SearchView, SeesView, ServerPhase, ServerView, SideView, SoundView, StreamView, TelltaleView,
+    VerdictView, ViewModel, WayView,
 };
 use crate::invitation::Invitation;
 use crate::settings_file::StoredVoice;
-use ahoy_call::{CallEnd, CallState, Direction, EndCause, Party, Purpose, StreamCall, UserId};
+use ahoy_call::{CallState, Direction, EndCause, Party, Purpose, StreamCall, UserId};
 use ahoy_client::verdict::{Level, Part as ClientPart, Side, Telltale, Verdict};
 use ahoy_client::{
-    CameraState, EndedCall, LiveCall, MicrophoneState, PathKind, Person, Phase, Presence, Receipt,
+    CameraState, EndedCall, Half, LiveCall, MicrophoneState, PathKind, Person, Phase, Presence, Receipt,
     RecentCall, RecentSource, Room, SearchState, Snapshot,
 };
 use std::time::{Duration, Instant, SystemTime};
@@ -169,7 +170,11 @@ fn call_view(call: &LiveCall, named: &Named<'_>) -> CallView {
             Direction::SendOnly => WayView::Send,
             Direction::RecvOnly => WayView::Receive,
         },
-        stream: call.stream.as_ref().and_then(stream_view),
+        stream: stream_view(call.stream.as_ref(), call.played.as_ref()),
+        lost_half: call.lost.map(|lost| LostHalfView {
+            push: lost.half == Half::Push,
+            cause: cause(lost.cause, lost.by_us, call.outgoing).to_owned(),
+        }),
         state: match call.state {
             CallState::Calling => CallPhase::Calling,
             CallState::RingingOut => CallPhase::RingingOut,
@@ -221,7 +226,8 @@ fn call_view(call: &LiveCall, named: &Named<'_>) -> CallView {
 }
 
 /// `None` for a call between two people.
-fn stream_view(stream: &StreamCall) -> Option<StreamView> {
+fn stream_view(stream: Option<&StreamCall>, played: Option<&StreamCall>) -> Option<StreamView> {
+    let stream = stream?;
     let push = match stream.purpose {
         Purpose::Play => false,
         Purpose::Push => true,
@@ -232,6 +238,10 @@ fn stream_view(stream: &StreamCall) -> Option<StreamView> {
         vhost: stream.vhost.clone(),
         app: stream.app.clone(),
         name: stream.stream.clone(),
+        played: played.map(|played| PlayedView {
+            app: played.app.clone(),
+            name: played.stream.clone(),
+        }),
     })
 }
 
@@ -274,12 +284,12 @@ fn ended_view(ended: &EndedCall, named: &Named<'_>) -> EndedView {
         peer: named.party(&ended.peer, ended.peer_name.as_deref()),
         video: ended.video,
         outgoing: ended.outgoing,
-        stream: ended.stream.as_ref().and_then(stream_view),
+        stream: stream_view(ended.stream.as_ref(), ended.played.as_deref()),
         duration_s: ended
             .end
             .answered
             .then(|| u32::try_from(ended.end.duration.as_secs()).unwrap_or(u32::MAX)),
-        cause: cause(&ended.end, ended.outgoing).to_owned(),
+        cause: cause(ended.end.cause, ended.end.by_us, ended.outgoing).to_owned(),
         retry_after_s: ended.retry_after.map(seconds_up),
         detail: match &ended.end.detail {
             Some(detail) => format!("{} ({})", ended.end.reason.as_str(), detail.as_str()),
@@ -307,8 +317,8 @@ fn recent_view(recent: &RecentCall, named: &Named<'_>) -> RecentView {
 }
 
 /// The page's word for why a call ended.
-fn cause(end: &CallEnd, outgoing: bool) -> &'static str {
-    match (end.cause, end.by_us) {
+fn cause(cause: EndCause, by_us: bool, outgoing: bool) -> &'static str {
+    match (cause, by_us) {
         (EndCause::HungUp, true) => "hung_up_by_us",
         (EndCause::HungUp, false) => "hung_up_by_them",
         (EndCause::Cancelled, _) => "cancelled",
@@ -350,7 +360,7 @@ fn seconds_up(left: Duration) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ahoy_call::{CallId, EndDetail, EndReason};
+    use ahoy_call::{CallEnd, CallId, EndDetail, EndReason};
     use ahoy_client::{Problem, ServerState};
 
     const ECHO: u64 = 9000;
@@ -403,6 +413,7 @@ mod tests {
             outgoing: true,
             video: false,
             stream: None,
+            played: None,
             retry_after: None,
             end: CallEnd {
                 cause,
@@ -501,15 +512,31 @@ mod tests {
             vhost: "v".into(),
             app: "live".into(),
             name: "harbor".into(),
+            played: None,
         };
         assert_eq!(shown(Purpose::Play), Some(harbor(false)));
         assert_eq!(shown(Purpose::Push), Some(harbor(true)));
         assert_eq!(shown(Purpose::Call), None);
+        let ended = ended(2, None, EndCause::HungUp, true, true);
+        snapshot.ended = Some(EndedCall {
+            stream: Some(stream(Purpose::Push)),
+            played: Some(Box::new(StreamCall {
+                stream: "quay".into(),
+                ..stream(Purpose::Play)
+            })),
+            ..ended
+        });
+        let view = view_model(&snapshot, &account(), Instant::now());
+        let played = view.ended.unwrap().stream.unwrap().played;
+        assert_eq!(
+            played.map(|played| (played.app, played.name)),
+            Some(("live".into(), "quay".into()))
+        );
     }
 
     #[test]
     fn who_ended_it_decides_the_word() {
-        let word = |cause, by_us, outgoing| super::cause(&ended(2, None, cause, by_us, true).end, outgoing);
+        let word = |cause, by_us, outgoing| super::cause(cause, by_us, outgoing);
         assert_eq!(word(EndCause::HungUp, true, true), "hung_up_by_us");
         assert_eq!(word(EndCause::HungUp, false, true), "hung_up_by_them");
         assert_eq!(word(EndCause::Declined, false, true), "declined");

@@ -18,6 +18,8 @@ fn bindings() -> String {
         CallView::decl(&config),
         WayView::decl(&config),
         StreamView::decl(&config),
+        PlayedView::decl(&config),
+        LostHalfView::decl(&config),
         CallPhase::decl(&config),
         MicrophoneView::decl(&config),
         CameraView::decl(&config),

@@ -77,7 +77,7 @@ way: WayView,
 /**
  * What the call is for; `None` = to talk.
  */
-stream: StreamView | null, state: CallPhase, 
+stream: StreamView | null, lost_half: LostHalfView | null, state: CallPhase, 
 /**
  * Unix milliseconds.
  */
@@ -121,7 +121,23 @@ export type StreamView = {
 /**
  * It is sent by whoever called, and not played by them.
  */
-push: boolean, vhost: string, app: string, name: string, };
+push: boolean, vhost: string, app: string, name: string, 
+/**
+ * What is played while this is pushed, in a call both ways.
+ */
+played: PlayedView | null, };
+
+export type PlayedView = { app: string, name: string, };
+
+export type LostHalfView = { 
+/**
+ * It was the one that sends.
+ */
+push: boolean, 
+/**
+ * A word of `EndedView.cause`.
+ */
+cause: string, };
 
 export type CallPhase = "calling" | "ringing_out" | "ringing_in" | "connecting" | "connected" | "reconnecting";
 

@@ -40,6 +40,11 @@ export class FakeBackend implements Backend {
     return this.take(`place_stream_call ${to} ${push ? "push" : "play"} ${stream.vhost}/${stream.app}/${stream.name}`);
   }
 
+  placeTwoWayCall(to: string, push: TypedStream, play: TypedStream): Promise<void> {
+    const [own, theirs] = [push, play].map(({ vhost, app, name }) => `${vhost}/${app}/${name}`);
+    return this.take(`place_two_way_call ${to} push ${own} play ${theirs}`);
+  }
+
   accept(video: boolean): Promise<void> {
     return this.take(`accept ${video ? "video" : "audio"}`);
   }

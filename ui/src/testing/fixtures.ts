@@ -109,6 +109,7 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     video: true,
     way: "both",
     stream: null,
+    lost_half: null,
     state: "ringing_out",
     began_at_ms: now - 8000,
     connected_at_ms: null,
@@ -174,7 +175,7 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     recent: [],
   };
   const camera = room("harbor-cam", "in_call");
-  const played: StreamView = { push: false, vhost: "__defaultVhost__", app: "live", name: "harbor" };
+  const played: StreamView = { push: false, vhost: "__defaultVhost__", app: "live", name: "harbor", played: null };
   const play = (change: Partial<CallView> = {}, more: Partial<ViewModel> = {}): ViewModel => ({
     ...rooms,
     ...more,
@@ -191,6 +192,20 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
       ...change,
     },
   });
+  const twoWay = (change: Partial<CallView> = {}, more: Partial<ViewModel> = {}): ViewModel =>
+    play(
+      {
+        way: "both",
+        stream: { ...played, push: true, name: "bridge", played: { app: "live", name: "harbor" } },
+        camera_on: true,
+        camera: "ok",
+        sees: "yes",
+        hears: "yes",
+        check_code: null,
+        ...change,
+      },
+      more,
+    );
   const unseen: Partial<ViewModel> = { me: null, people: [], recent: [] };
   const all: Record<string, () => ViewModel> = {
     people: () => people,
@@ -333,6 +348,12 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
       play({}, { notices: [{ id: 1, code: "stream_without_sound", detail: "the stream has no sound, or none that a call can carry" }] }),
     stream_push: () =>
       play({ way: "send", stream: { ...played, push: true }, camera_on: true, camera: "ok", remote_video: null, sees: "yes", hears: "yes" }),
+    stream_two_way: () => twoWay(),
+    stream_half: () =>
+      twoWay(
+        { way: "receive", lost_half: { push: true, cause: "stream_taken" }, camera_on: false, camera: "off", hears: "unknown", sees: "not_sending" },
+        { notices: [{ id: 1, code: "push_ended", detail: "nothing is sent any more: stream_taken (live/bridge)" }] },
+      ),
     ended_stream: () => ({
       ...rooms,
       ended: { ...ended, peer: camera, stream: played, cause: "stream_not_found", duration_s: null, detail: "" },
@@ -392,6 +413,8 @@ export const FIXTURES = [
   "stream_silent",
   "stream_without_sound",
   "stream_push",
+  "stream_two_way",
+  "stream_half",
   "ended_stream",
   "call_audio",
   "ended",

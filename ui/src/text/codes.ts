@@ -69,6 +69,10 @@ export const NOTICE_CODES = [
   "signaling_lost",
   "stream_silent",
   "stream_without_sound",
+  "push_pending",
+  "play_pending",
+  "push_ended",
+  "play_ended",
   "call_unknown_to_server",
   "basic_mode",
   "contact_failed",
@@ -115,6 +119,7 @@ export const REFUSAL_CODES = [
   "invitation_gone",
   "stream_incomplete",
   "stream_unusable",
+  "stream_own",
   "device_unknown",
   "address_wrong",
 ] as const;

@@ -88,10 +88,21 @@ export type Texts = {
     | "play"
     | "push"
     | "pushHint"
+    | "theirs"
+    | "theirsHint"
+    | "twoWay"
+    | "twoWayHint"
     | "noPicture"
     | "stop",
     string
-  > & { playing: (room: string) => string; pushing: (room: string) => string; named: (name: string) => string };
+  > & {
+    playing: (room: string) => string;
+    pushing: (room: string) => string;
+    both: (room: string, own: string) => string;
+    /** Why one way is gone, before what to do. */
+    gone: (why: string) => string;
+    named: (name: string) => string;
+  };
   people: Record<
     | "people"
     | "recent"
@@ -330,10 +341,16 @@ export const en: Texts = {
     play: "Play",
     push: "Push",
     pushHint: "Sends your camera and microphone under this name",
+    theirs: "Their stream",
+    theirsHint: "For both ways",
+    twoWay: "Both ways",
+    twoWayHint: "Pushes your stream and plays theirs, as one call",
     noPicture: "The stream brings no picture",
     stop: "Stop",
     playing: (room) => `Playing from ${room}`,
     pushing: (room) => `Sending to ${room}`,
+    both: (room, own) => `Both ways with ${room}, as ${own}`,
+    gone: (why) => `${why}. `,
     named: (name) => `Stream ${name}`,
   },
   people: {
@@ -662,6 +679,19 @@ export const en: Texts = {
       title: "This stream has no sound here",
       body: "It has none, or in a form that calls do not carry, such as AAC.",
     },
+    push_pending: {
+      title: "You are not being sent yet",
+      body: "The media server has not taken your stream. The other side's is here.",
+    },
+    play_pending: {
+      title: "The other side is not here yet",
+      body: "You are being sent. Their stream may not have begun.",
+    },
+    push_ended: { title: "You are no longer being sent", body: "To be seen and heard, end the call and call again." },
+    play_ended: {
+      title: "Nothing comes from the other side",
+      body: "You are still being sent. To receive them, end the call and call again.",
+    },
     contact_failed: { title: "Your people could not be changed", body: "The server did not take it. Try again." },
   },
   refusal: {
@@ -680,6 +710,7 @@ export const en: Texts = {
     invitation_room: "The room of this invitation has a name that no room can have.",
     stream_incomplete: "A name of the stream is missing.",
     stream_unusable: "A stream cannot have such a name.",
+    stream_own: "That is your own stream. Name the one of the other side.",
     invitation_gone: "There is no invitation any more.",
     device_unknown: "There is no such device.",
     address_wrong: "This is no server address. It begins with ws:// or wss://.",

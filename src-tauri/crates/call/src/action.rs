@@ -19,6 +19,15 @@ pub enum Command {
         /// What a call to a room is for; `None` = a call between two people.
         stream: Option<Box<StreamCall>>,
     },
+    /// Calls for a second stream, beside the live call: the two are one to the user, and neither makes the other busy.
+    PlaceBeside {
+        call: CallId,
+        to: Party,
+        video: bool,
+        constraints: Constraints,
+        hide_addresses: bool,
+        stream: Box<StreamCall>,
+    },
     /// Takes the ringing call; `video` = with the own camera, which only a video call can carry.
     Accept { call: CallId, video: bool },
     /// Refuses the ringing call.

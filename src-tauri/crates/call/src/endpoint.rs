@@ -1,4 +1,7 @@
 //! One signed-in user on one signaling server: at most one live call, busy to all others, and the rules of glare.
+//!
+//! A second call may be placed beside the live one where one way each makes a conversation. It lives by itself: whichever
+//! of the two outlasts the other is the live one.
 
 use crate::action::Outbox;
 use crate::call::{Call, Rules, Sides};
@@ -39,6 +42,8 @@ pub struct Endpoint {
     me: Party,
     rules: Rules,
     live: Option<Call>,
+    /// Placed beside `live`; never without it.
+    beside: Option<Call>,
     /// An offer of the person this user is calling, until it is clear which of the two calls goes on.
     crossing: Option<Crossing>,
     ended: Tombstones,
@@ -64,6 +69,7 @@ impl Endpoint {
                 link_up: true,
             },
             live: None,
+            beside: None,
             crossing: None,
             ended: Tombstones::default(),
             out: Outbox::default(),
@@ -109,29 +115,47 @@ impl Endpoint {
                 };
                 self.place_call(now, sides, constraints, hide_addresses)
             }
+            Command::PlaceBeside {
+                call,
+                to,
+                video,
+                constraints,
+                hide_addresses,
+                stream,
+            } => {
+                let sides = Sides {
+                    id: call,
+                    me: self.me.clone(),
+                    peer: to,
+                    peer_name: None,
+                    video,
+                    stream: Some(*stream),
+                };
+                self.place_beside(now, sides, constraints, hide_addresses)
+            }
             Command::Accept { call, video } => {
-                let (live, out) = self.live_call(&call)?;
+                let (live, out) = self.own_call(&call)?;
                 live.accept(now, video, out)
             }
             Command::Decline { call } => {
-                let (live, out) = self.live_call(&call)?;
+                let (live, out) = self.own_call(&call)?;
                 live.decline(now, EndCause::Declined, EndReason::UserRejected, out)
             }
             Command::Busy { call } => {
-                let (live, out) = self.live_call(&call)?;
+                let (live, out) = self.own_call(&call)?;
                 live.decline(now, EndCause::Busy, EndReason::UserBusy, out)
             }
             Command::HangUp { call } => {
-                let (live, out) = self.live_call(&call)?;
+                let (live, out) = self.own_call(&call)?;
                 live.hang_up(now, out);
                 Ok(())
             }
             Command::SetCamera { call, on } => {
-                let (live, out) = self.live_call(&call)?;
+                let (live, out) = self.own_call(&call)?;
                 live.camera(now, on, out)
             }
             Command::RestartIce { call } => {
-                let (live, out) = self.live_call(&call)?;
+                let (live, out) = self.own_call(&call)?;
                 live.restart_ice(now, out)
             }
         };
@@ -156,11 +180,9 @@ impl Endpoint {
             | Signal::End { .. }
             | Signal::Refused { .. }
             | Signal::Report { .. }
-            | Signal::Renegotiate { .. } => match &mut self.live {
-                Some(live) if Some(&live.id) == signal.call() => {
-                    live.handle_signal(now, signal, &mut self.out);
-                }
-                Some(_) | None => self.handle_other_signal(now, signal),
+            | Signal::Renegotiate { .. } => match signal.call().cloned().map(|call| self.own_call(&call)) {
+                Some(Ok((own, out))) => own.handle_signal(now, signal, out),
+                Some(Err(_)) | None => self.handle_other_signal(now, signal),
             },
         }
         self.settle(now);
@@ -168,9 +190,9 @@ impl Endpoint {
 
     /// Takes an event of the peer connection or the media of `call`.
     pub fn handle_peer(&mut self, now: Instant, call: &CallId, event: PeerInput) {
-        match &mut self.live {
-            Some(live) if live.id == *call => live.handle_peer(now, event, &mut self.out),
-            Some(_) | None => self.out.ignore(),
+        match self.own_call(call) {
+            Ok((own, out)) => own.handle_peer(now, event, out),
+            Err(_) => self.out.ignore(),
         }
         self.settle(now);
     }
@@ -178,8 +200,8 @@ impl Endpoint {
     /// Tells whether signals reach the server. Without it a call goes on as long as its media does.
     pub fn handle_link(&mut self, now: Instant, up: bool) {
         self.rules.link_up = up;
-        if let Some(live) = &mut self.live {
-            live.handle_link(now, up, &mut self.out);
+        for own in self.live.iter_mut().chain(&mut self.beside) {
+            own.handle_link(now, up, &mut self.out);
         }
         self.settle(now);
     }
@@ -191,7 +213,7 @@ impl Endpoint {
     /// this device knows nothing of it is what a crash left behind, and is ended.
     pub fn handle_live_calls(&mut self, now: Instant, listed: Vec<ListedCall>) {
         for call in &listed {
-            let is_live = self.live.as_ref().is_some_and(|live| live.id == call.call);
+            let is_live = self.own_call(&call.call).is_ok();
             if is_live || !call.bound_here {
                 continue;
             }
@@ -210,10 +232,10 @@ impl Endpoint {
                 }
             }
         }
-        if let Some(live) = &mut self.live
-            && !listed.iter().any(|call| call.call == live.id)
-        {
-            live.handle_forgotten(now, &mut self.out);
+        for own in self.live.iter_mut().chain(&mut self.beside) {
+            if !listed.iter().any(|call| call.call == own.id) {
+                own.handle_forgotten(now, &mut self.out);
+            }
         }
         self.settle(now);
     }
@@ -223,8 +245,8 @@ impl Endpoint {
         if let Some(crossing) = self.crossing.take_if(|it| it.expires_at <= now) {
             self.ended.add(Tombstone::silent(crossing.offer.call));
         }
-        if let Some(live) = &mut self.live {
-            live.handle_timeout(now, &mut self.out);
+        for own in self.live.iter_mut().chain(&mut self.beside) {
+            own.handle_timeout(now, &mut self.out);
         }
         self.settle(now);
     }
@@ -236,9 +258,10 @@ impl Endpoint {
 
     /// When to call [`Endpoint::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let live = self.live.as_ref().and_then(|live| live.timers.next());
+        let own = self.live.iter().chain(&self.beside);
+        let timers = own.filter_map(|call| call.timers.next());
         let crossing = self.crossing.as_ref().map(|crossing| crossing.expires_at);
-        live.into_iter().chain(crossing).min()
+        timers.chain(crossing).min()
     }
 
     /// The live call, `None` when idle.
@@ -246,16 +269,21 @@ impl Endpoint {
         self.live.as_ref().and_then(Call::snapshot)
     }
 
+    /// The live call and the one beside it.
+    pub fn snapshots(&self) -> impl Iterator<Item = CallSnapshot> {
+        self.live.iter().chain(&self.beside).filter_map(Call::snapshot)
+    }
+
     /// How many inputs had no meaning: for an ended or foreign call, or in the wrong state.
     pub fn ignored(&self) -> u64 {
         self.out.ignored
     }
 
-    fn live_call(&mut self, call: &CallId) -> Result<(&mut Call, &mut Outbox), CommandError> {
-        match &mut self.live {
-            Some(live) if live.id == *call => Ok((live, &mut self.out)),
-            Some(_) | None => Err(CommandError::UnknownCall),
-        }
+    /// The live call or the one beside it, by its id.
+    fn own_call(&mut self, call: &CallId) -> Result<(&mut Call, &mut Outbox), CommandError> {
+        let mut own = self.live.iter_mut().chain(&mut self.beside);
+        let found = own.find(|own| own.id == *call).ok_or(CommandError::UnknownCall)?;
+        Ok((found, &mut self.out))
     }
 
     fn place_call(
@@ -282,11 +310,36 @@ impl Endpoint {
         Ok(())
     }
 
+    fn place_beside(
+        &mut self,
+        now: Instant,
+        sides: Sides,
+        constraints: Constraints,
+        hide_addresses: bool,
+    ) -> Result<(), CommandError> {
+        if sides.peer == self.me {
+            return Err(CommandError::SelfCall);
+        }
+        if self.live.is_none() {
+            return Err(CommandError::WrongState);
+        }
+        if self.beside.is_some() {
+            return Err(CommandError::AlreadyInCall);
+        }
+        self.beside = Some(Call::place(
+            now,
+            sides,
+            constraints,
+            hide_addresses,
+            self.rules.clone(),
+            &mut self.out,
+        ));
+        Ok(())
+    }
+
     fn handle_offer(&mut self, now: Instant, offer: Box<Offer>) {
-        if let Some(live) = &mut self.live
-            && live.id == offer.call
-        {
-            return live.handle_signal(now, Signal::Offer(offer), &mut self.out);
+        if let Ok((own, out)) = self.own_call(&offer.call) {
+            return own.handle_signal(now, Signal::Offer(offer), out);
         }
         // The caller asks again because it missed that its call was refused.
         if self.ended.get(&offer.call).is_some() {
@@ -298,6 +351,8 @@ impl Endpoint {
         }
         match &self.live {
             None => self.ring(now, Crossing::new(now, offer, &self.rules)),
+            // One of two calls cannot give way to one that goes both ways.
+            Some(_) if self.beside.is_some() => self.refuse_as_busy(offer.call.clone()),
             Some(live) if live.outgoing && live.peer == offer.from => match live.state {
                 // The other side never learned of this call, so its own call is the only one.
                 State::Preparing { .. } => self.answer_winner(now, offer),
@@ -463,8 +518,13 @@ impl Endpoint {
             let ending = Ending::quiet(EndCause::Busy, EndReason::UserBusy, false);
             live.finish(now, ending, &mut self.out);
         }
-        if let Some(over) = self.live.take_if(|live| live.is_over()) {
-            self.ended.add(Tombstone::of(over));
+        for own in [&mut self.live, &mut self.beside] {
+            if let Some(over) = own.take_if(|own| own.is_over()) {
+                self.ended.add(Tombstone::of(over));
+            }
+        }
+        if self.live.is_none() {
+            self.live = self.beside.take();
         }
         let Some(crossing) = self.crossing.take() else {
             return;

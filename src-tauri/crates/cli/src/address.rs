@@ -45,44 +45,89 @@ pub fn credentials(args: &SessionArgs) -> Result<Credentials, String> {
 
 /// Whom to call, and what for. An error names the option that is wrong.
 pub fn placing(args: &CallArgs) -> Result<Command, String> {
-    let (to, stream) = match protocol(&args.session) {
+    let video = args.video;
+    match protocol(&args.session) {
         ProtocolKind::ImSuite if args.purpose != PurposeArg::Call => {
-            return Err("--type is for servers of rooms".to_owned());
+            Err("--type is for servers of rooms".to_owned())
         }
-        ProtocolKind::ImSuite => (
-            Party::User(user_id(&args.to).map_err(|error| format!("--to: {error}"))?),
-            None,
-        ),
-        ProtocolKind::Zlm => (
-            Party::Room(room(&args.to).map_err(|error| format!("--to: {error}"))?),
-            stream(args)?,
-        ),
-    };
-    Ok(Command::PlaceCall {
-        to,
-        video: args.video,
-        stream: stream.map(Box::new),
-    })
+        ProtocolKind::ImSuite => Ok(Command::PlaceCall {
+            to: Party::User(user_id(&args.to).map_err(|error| format!("--to: {error}"))?),
+            video,
+            stream: None,
+        }),
+        ProtocolKind::Zlm => {
+            let to = Party::Room(room(&args.to).map_err(|error| format!("--to: {error}"))?);
+            in_room(args, to)
+        }
+    }
 }
 
-fn stream(args: &CallArgs) -> Result<Option<StreamCall>, String> {
+fn in_room(args: &CallArgs, to: Party) -> Result<Command, String> {
+    let video = args.video;
+    if args.purpose != PurposeArg::TwoWay && (args.play_stream.is_some() || args.play_app.is_some()) {
+        return Err("--play-stream and --play-app are for --type two-way".to_owned());
+    }
     let purpose = match args.purpose {
-        PurposeArg::Call if args.app.is_none() && args.stream.is_none() => return Ok(None),
+        PurposeArg::Call if args.app.is_none() && args.stream.is_none() => {
+            return Ok(Command::PlaceCall {
+                to,
+                video,
+                stream: None,
+            });
+        }
         PurposeArg::Call => Purpose::Call,
         PurposeArg::Play => Purpose::Play,
         PurposeArg::Push => Purpose::Push,
+        PurposeArg::TwoWay => {
+            let push = stream(args, Purpose::Push)?;
+            let play = StreamCall {
+                purpose: Purpose::Play,
+                app: match args.play_app.as_deref() {
+                    Some("") => return Err("--play-app is empty".to_owned()),
+                    Some(app) => app.to_owned(),
+                    None => push.app.clone(),
+                },
+                stream: named(&args.play_stream, "--play-stream")?,
+                ..push.clone()
+            };
+            if (&play.app, &play.stream) == (&push.app, &push.stream) {
+                return Err(
+                    "--play-stream is the stream that is pushed: it would show you yourself".to_owned(),
+                );
+            }
+            return Ok(Command::PlaceTwoWay {
+                to,
+                video,
+                push: Box::new(push),
+                play: Box::new(play),
+            });
+        }
     };
-    let named = |name: &Option<String>, usual: &str, option: &str| match name.as_deref() {
+    Ok(Command::PlaceCall {
+        to,
+        video,
+        stream: Some(Box::new(stream(args, purpose)?)),
+    })
+}
+
+fn stream(args: &CallArgs, purpose: Purpose) -> Result<StreamCall, String> {
+    let usual = |name: &Option<String>, usual: &str, option: &str| match name {
         None if purpose == Purpose::Call => Ok(usual.to_owned()),
+        name => named(name, option),
+    };
+    Ok(StreamCall {
+        vhost: args.vhost.clone(),
+        app: usual(&args.app, CALL_APP, "--app")?,
+        stream: usual(&args.stream, CALL_STREAM, "--stream")?,
+        purpose,
+    })
+}
+
+fn named(name: &Option<String>, option: &str) -> Result<String, String> {
+    match name.as_deref() {
         None | Some("") => Err(format!("{option} is missing: the stream to play or push")),
         Some(name) => Ok(name.to_owned()),
-    };
-    Ok(Some(StreamCall {
-        vhost: args.vhost.clone(),
-        app: named(&args.app, CALL_APP, "--app")?,
-        stream: named(&args.stream, CALL_STREAM, "--stream")?,
-        purpose,
-    }))
+    }
 }
 
 #[cfg(test)]
@@ -156,6 +201,45 @@ mod tests {
             placing(&none),
             Ok(Command::PlaceCall { stream: None, .. })
         ));
+    }
+
+    #[test]
+    fn two_ways_are_two_streams_of_one_room() {
+        const PUSHED: [&str; 8] = [
+            "--to", "keeper", "--type", "two-way", "--app", "live", "--stream", "desk",
+        ];
+        let args = call(&[&ROOMS, &PUSHED, &["--video", "--play-stream", "harbor"]]);
+        let Ok(Command::PlaceTwoWay {
+            to,
+            video: true,
+            push,
+            play,
+        }) = placing(&args)
+        else {
+            panic!("it can be placed");
+        };
+        assert_eq!(to.to_string(), "keeper");
+        let names = [&push, &play].map(|it| (it.purpose.as_str(), it.app.as_str(), it.stream.as_str()));
+        assert_eq!(names, [("push", "live", "desk"), ("play", "live", "harbor")]);
+        let other = call(&[&ROOMS, &PUSHED, &["--play-stream", "desk", "--play-app", "cams"]]);
+        let Ok(Command::PlaceTwoWay { play, .. }) = placing(&other) else {
+            panic!("it can be placed");
+        };
+        assert_eq!((play.app.as_str(), play.stream.as_str()), ("cams", "desk"));
+        for (wrong, named) in [
+            (&[][..], "--play-stream"),
+            (&["--play-stream", ""][..], "--play-stream"),
+            (&["--play-stream", "desk"][..], "yourself"),
+            (&["--play-stream", "harbor", "--play-app", ""][..], "--play-app"),
+        ] {
+            let error = placing(&call(&[&ROOMS, &PUSHED, wrong])).expect_err("it is refused");
+            assert!(error.contains(named), "{error}");
+        }
+        let one = [
+            "--to", "keeper", "--type", "push", "--app", "live", "--stream", "desk",
+        ];
+        let beside = call(&[&ROOMS, &one, &["--play-stream", "harbor"]]);
+        assert!(placing(&beside).expect_err("no place").contains("two-way"));
     }
 
     const DEFAULT_VHOST_OF_TESTS: &str = "__defaultVhost__";

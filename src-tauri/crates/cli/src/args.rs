@@ -42,7 +42,7 @@ pub struct CallArgs {
     /// Whom to call: a user id, or a room.
     #[arg(long)]
     pub to: String,
-    /// What to do in the room: talk, or play or push a stream of a media server.
+    /// What to do in the room: talk, or play or push a stream of a media server, or push one and play another as one call.
     #[arg(long = "type", value_enum, default_value = "call")]
     pub purpose: PurposeArg,
     /// Where the stream is: the virtual host,
@@ -54,6 +54,12 @@ pub struct CallArgs {
     /// and the name.
     #[arg(long)]
     pub stream: Option<String>,
+    /// With `two-way`: the stream that is played while `--stream` is pushed,
+    #[arg(long)]
+    pub play_stream: Option<String>,
+    /// and its application where it is another.
+    #[arg(long)]
+    pub play_app: Option<String>,
     /// An audio call (the default).
     #[arg(long, conflicts_with = "video")]
     pub audio: bool,
@@ -69,6 +75,7 @@ pub enum PurposeArg {
     Call,
     Play,
     Push,
+    TwoWay,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -5,6 +5,7 @@
 use crate::client::{Pictures, Request};
 use crate::ice_servers::IceServers;
 use crate::inbox::{Inbox, Message};
+use crate::legs::Legs;
 use crate::live::Live;
 use crate::network::{NetworkWatch, Settling};
 use crate::people::People;
@@ -13,6 +14,7 @@ use crate::snapshot::{
     ClientEvent, Command, CommandRefused, EndedCall, Found, Notice, Phase, Problem, RecentCall, ServerState,
     Snapshot,
 };
+use crate::two_way::TwoWay;
 use ahoy_call::{CallId, CallSnapshot, CallState, Constraints, Endpoint, Party};
 use ahoy_media::device::Devices;
 use ahoy_signaling::rest::{List, Rest};
@@ -56,7 +58,9 @@ pub(crate) struct Actor {
     /// The other rooms, where the server tells.
     pub(crate) rooms: Vec<Room>,
     pub(crate) found: Option<Found>,
-    pub(crate) live: Option<Live>,
+    pub(crate) legs: Legs,
+    /// Makes one call of two to a media server.
+    pub(crate) two_way: Option<TwoWay>,
     pub(crate) ended: Option<EndedCall>,
     pub(crate) recent: Vec<RecentCall>,
     pub(crate) notices: Vec<Notice>,
@@ -128,7 +132,8 @@ impl Actor {
             endpoint: None,
             people: People::default(),
             rooms: Vec::new(),
-            live: None,
+            legs: Legs::default(),
+            two_way: None,
             ended: None,
             recent: Vec::new(),
             notices: Vec::new(),
@@ -189,13 +194,14 @@ impl Actor {
 
     fn next_wake(&self) -> Option<Instant> {
         let endpoint = self.endpoint.as_ref().and_then(Endpoint::poll_timeout);
-        let live = self.live.as_ref().and_then(Live::poll_timeout);
+        let two_way = self.two_way.as_ref().and_then(TwoWay::poll_timeout);
         let server = [
             self.protocol.poll_timeout(),
             self.renewal.poll_timeout(),
             self.network.poll_timeout(),
         ];
-        server.into_iter().chain([endpoint, live]).flatten().min()
+        let call = [endpoint, self.legs.poll_timeout(), two_way];
+        server.into_iter().chain(call).flatten().min()
     }
 
     fn handle_time(&mut self) {
@@ -247,6 +253,7 @@ impl Actor {
 
     /// Tells each state of the call once, in order.
     fn tell_state(&mut self) {
+        self.say_what_is_waited_for();
         let snapshot = self.call_snapshot();
         let state = snapshot.as_ref().map(|call| (call.call.clone(), call.state));
         if let Some(snapshot) = snapshot {
@@ -276,24 +283,30 @@ impl Actor {
     fn handle_command(&mut self, command: Command) -> Result<(), CommandRefused> {
         match command {
             Command::PlaceCall { to, video, stream } => self.place_call(to, video, stream),
+            Command::PlaceTwoWay {
+                to,
+                video,
+                push,
+                play,
+            } => self.place_two_way(to, video, *push, *play),
             Command::Accept { video } => self.accept(video),
             Command::Decline => self.decline(),
             Command::Busy => self.decline_as_busy(),
             Command::HangUp => self.hang_up(),
             Command::SetMuted(muted) => self
-                .live
-                .as_mut()
+                .legs
+                .sending_mut()
                 .ok_or(CommandRefused::NoCall)
                 .map(|live| live.set_muted(muted)),
             Command::SetCamera(on) => self.set_camera(on),
             Command::SetVoiceLoss(percent) => self
-                .live
-                .as_mut()
+                .legs
+                .sending_mut()
                 .ok_or(CommandRefused::NoCall)
                 .map(|live| live.set_voice_loss(percent)),
             Command::SetVoice(voice) => {
                 self.settings.voice = voice;
-                if let Some(session) = self.live.as_mut().and_then(Live::session) {
+                for session in self.legs.iter_mut().filter_map(Live::session) {
                     session.set_voice(voice);
                 }
                 Ok(())
@@ -305,11 +318,11 @@ impl Actor {
                 self.settings.devices.ring = Some(ring);
                 Ok(())
             }
-            Command::Silence => self
-                .live
-                .as_mut()
-                .ok_or(CommandRefused::NoCall)
-                .map(Live::silence),
+            Command::Silence => {
+                self.call_snapshot().ok_or(CommandRefused::NoCall)?;
+                self.legs.silence();
+                Ok(())
+            }
             Command::RetryNow => {
                 self.retry_now();
                 Ok(())
@@ -385,7 +398,7 @@ impl Actor {
         if self.hang_up().is_ok() {
             self.drain().await;
         }
-        self.live = None;
+        self.legs.clear();
         let closing = std::mem::take(&mut self.closing);
         let link = self.link.take();
         let all = async {

@@ -9,9 +9,10 @@ use crate::peer_task::{self, PeerNews, PeerWork};
 use crate::snapshot::{ClientEvent, CommandRefused, EndedCall, RecentCall, RecentSource, Snapshot};
 use crate::sounds::sound_of;
 use crate::streams::{self, STREAM_SILENT, STREAM_WITHOUT_SOUND};
+use crate::two_way::NOTICES as HALVES;
 use ahoy_call::{
     Action, CallEnd, CallId, CallSnapshot, Command as CallCommand, CommandError, Constraints, Direction,
-    Endpoint, ListedCall, Party, PeerInput, Ring, Signal, StreamCall,
+    ListedCall, Party, PeerInput, Ring, Signal, StreamCall,
 };
 use ahoy_media::sounds::Sound;
 use ahoy_media::units::Bitrate;
@@ -77,17 +78,21 @@ impl Actor {
         self.command_call(|call| CallCommand::Busy { call })
     }
 
+    /// Ends the call, both halves of it where it has two.
     pub(crate) fn hang_up(&mut self) -> Result<(), CommandRefused> {
-        self.command_call(|call| CallCommand::HangUp { call })
+        if let Some(two_way) = &mut self.two_way {
+            two_way.handle_hang_up();
+        }
+        self.command_all(|call| CallCommand::HangUp { call })
     }
 
     /// Looks for a new path at once.
     pub(crate) fn restart_ice(&mut self) -> Result<(), CommandRefused> {
-        self.command_call(|call| CallCommand::RestartIce { call })
+        self.command_all(|call| CallCommand::RestartIce { call })
     }
 
     pub(crate) fn send_digits(&mut self, digits: &Digits) -> Result<(), CommandRefused> {
-        let peer = self.live.as_ref().and_then(|live| live.peer.as_ref());
+        let peer = self.legs.sending().and_then(|live| live.peer.as_ref());
         let peer = peer.ok_or(CommandRefused::NoCall)?;
         peer.send_digits(digits).map_err(|refused| match refused {
             DigitsRefused::NotNegotiated => CommandRefused::DigitsNotTaken,
@@ -122,8 +127,30 @@ impl Actor {
         Ok(endpoint.handle_command(Instant::now(), command(call))?)
     }
 
+    /// Tells every half of the call; an error only if none of them can do it.
+    fn command_all(&mut self, command: impl Fn(CallId) -> CallCommand) -> Result<(), CommandRefused> {
+        let endpoint = self.endpoint.as_mut().ok_or(CommandRefused::NoCall)?;
+        let calls: Vec<CallId> = endpoint.snapshots().map(|half| half.call).collect();
+        let done = calls
+            .into_iter()
+            .map(|call| endpoint.handle_command(Instant::now(), command(call)))
+            .reduce(Result::or);
+        Ok(done.ok_or(CommandRefused::NoCall)??)
+    }
+
+    /// The call as the user sees it.
     pub(crate) fn call_snapshot(&self) -> Option<CallSnapshot> {
-        self.endpoint.as_ref().and_then(Endpoint::snapshot)
+        let endpoint = self.endpoint.as_ref()?;
+        match &self.two_way {
+            Some(two_way) => two_way.join(endpoint.snapshots()),
+            None => endpoint.snapshot(),
+        }
+    }
+
+    /// One call of the protocol.
+    pub(crate) fn snapshot_of(&self, call: &CallId) -> Option<CallSnapshot> {
+        let endpoint = self.endpoint.as_ref()?;
+        endpoint.snapshots().find(|half| half.call == *call)
     }
 
     /// What this side wishes to receive.
@@ -156,16 +183,21 @@ impl Actor {
 
     /// The runtime of this call, made at its first action.
     fn live_for(&mut self, call: &CallId) -> &mut Live {
-        if self.live.as_ref().is_none_or(|live| live.call != *call) {
-            self.live = Some(Live::new(Instant::now(), call.clone(), START_BITRATE));
+        if self.legs.get(call).is_none() {
+            if self.two_way.is_none() {
+                // It takes the place of one that has lost a glare.
+                self.legs.clear();
+            }
+            self.legs
+                .add(Live::new(Instant::now(), call.clone(), START_BITRATE));
         }
-        self.live.as_mut().expect("it was made above")
+        self.legs.get_mut(call).expect("it was made above")
     }
 
     pub(crate) fn perform(&mut self, action: Action) {
         match action {
             Action::CreateOffer { call, video } => {
-                let placed = self.call_snapshot();
+                let placed = self.snapshot_of(&call);
                 let stream = placed.as_ref().and_then(|placed| placed.stream.as_ref());
                 let audio_codecs = streams::audio_codecs(stream, &self.settings.audio_codecs);
                 let video_codecs = streams::video_codecs(stream, &self.settings.video_codecs);
@@ -191,7 +223,9 @@ impl Actor {
                 if let Some(agreed) = answered_codec(&offer_sdp, &audio_codecs) {
                     audio_codecs.sort_by_key(|codec| *codec != agreed);
                 }
-                let way = self.call_snapshot().map_or(Direction::SendRecv, |call| call.way);
+                let way = self
+                    .snapshot_of(&call)
+                    .map_or(Direction::SendRecv, |call| call.way);
                 let video_codecs = self.settings.video_codecs.clone();
                 self.open_connection(&call, audio_codecs, video_codecs);
                 let live = self.live_for(&call);
@@ -245,7 +279,7 @@ impl Actor {
                 // The user may have turned the camera off while it rang.
                 let send_video = send_video && live.camera_on;
                 live.media = Media::Wanted { send_video, video };
-                self.start_media();
+                self.start_media(&call);
             }
             Action::StopMedia { call } => self.stop_media(&call),
             Action::Ring { call, ring } => self.ring(&call, ring),
@@ -292,6 +326,8 @@ impl Actor {
         let ringer = match ring {
             Ring::Silent => None,
             Ring::Incoming => self.ringer(Sound::Ring),
+            // One tone for both halves of a call.
+            Ring::Outgoing if self.legs.rings() => None,
             Ring::Outgoing => self.ringer(Sound::Ringback),
         };
         self.live_for(call).ringer = ringer;
@@ -321,6 +357,9 @@ impl Actor {
 
     fn end_call(&mut self, call: &CallId, end: CallEnd) {
         self.stop_media(call);
+        let Some(end) = self.end_half(call, end) else {
+            return;
+        };
         let Some(ended) = self.take_ended(call, end) else {
             return;
         };
@@ -332,14 +371,16 @@ impl Actor {
         self.recent.insert(0, recent);
         self.recent.truncate(Snapshot::RECENT);
         self.ended = Some(ended.clone());
-        self.live = None;
-        for code in [
+        self.legs.clear();
+        self.two_way = None;
+        let of_this_call = [
             TALKING_MUTED,
             MICROPHONE_SILENT,
             MOVED,
             STREAM_SILENT,
             STREAM_WITHOUT_SOUND,
-        ] {
+        ];
+        for code in of_this_call.into_iter().chain(HALVES) {
             self.dismiss(code);
         }
         let now = Instant::now();
@@ -352,7 +393,7 @@ impl Actor {
 
     pub(crate) fn handle_peer_news(&mut self, call: &CallId, news: PeerNews) {
         let now = Instant::now();
-        let Some(live) = self.live.as_mut().filter(|live| live.call == *call) else {
+        let Some(live) = self.legs.get_mut(call) else {
             return;
         };
         let input = match news {
@@ -361,9 +402,9 @@ impl Actor {
                 live.peer = Some(peer);
                 let own_video_call = live.camera_on && self.call_snapshot().is_some_and(|call| call.outgoing);
                 if own_video_call {
-                    self.start_preview();
+                    self.start_preview(call);
                 }
-                self.start_media();
+                self.start_media(call);
                 return;
             }
             PeerNews::CheckCode(code) => {
@@ -371,7 +412,7 @@ impl Actor {
                 return;
             }
             PeerNews::Stats(stats) => {
-                self.handle_stats(now, *stats);
+                self.handle_stats(now, call, *stats);
                 return;
             }
             PeerNews::WithoutSound => {
@@ -427,21 +468,28 @@ impl Actor {
                         // A restart that nobody noticed.
                         (true, true) => None,
                     };
-                    live.ringer = None;
                     if live.check_code.is_none() {
                         live.order(PeerWork::CheckCode);
                     }
                     live.set_connected(now, self.settings.stats_interval);
+                    if let Some(two_way) = &mut self.two_way {
+                        two_way.handle_up(SystemTime::now());
+                    }
                     self.protocol.set_in_call(now, true);
-                    if let Some(sound) = sound {
+                    self.legs.silence();
+                    // The second half of a call says nothing new.
+                    let known = sound == Some(Sound::Answered) && self.legs.other_was_up(call);
+                    if let Some(sound) = sound.filter(|_| !known) {
                         self.play_out(sound);
                     }
                     PeerInput::Connected
                 }
                 TransportState::Disconnected => {
                     live.connected = false;
-                    let ringer = self.ringer(Sound::Reconnecting);
-                    self.live_for(call).ringer = ringer;
+                    if !self.legs.rings() {
+                        let ringer = self.ringer(Sound::Reconnecting);
+                        self.live_for(call).ringer = ringer;
+                    }
                     self.send_loss(call);
                     PeerInput::Disconnected
                 }
@@ -457,7 +505,8 @@ impl Actor {
     }
 
     fn take_ended(&mut self, call: &CallId, end: CallEnd) -> Option<EndedCall> {
-        let seen = self.last_seen.take().filter(|seen| seen.call == *call)?;
+        let whole = self.two_way.as_ref().map_or(call, |two_way| two_way.call());
+        let seen = self.last_seen.take().filter(|seen| seen.call == *whole)?;
         Some(EndedCall {
             call: seen.call,
             peer_name: seen.peer_name.or_else(|| self.people.name_of(&seen.peer)),
@@ -465,6 +514,10 @@ impl Actor {
             outgoing: seen.outgoing,
             video: seen.video,
             stream: seen.stream,
+            played: self
+                .two_way
+                .as_ref()
+                .map(|two_way| Box::new(two_way.played().clone())),
             retry_after: self
                 .retry_after
                 .take()
@@ -476,7 +529,7 @@ impl Actor {
 }
 
 /// 128 random bits of the system.
-fn random_bytes() -> [u8; 16] {
+pub(crate) fn random_bytes() -> [u8; 16] {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the system gives random bytes");
     bytes

@@ -29,12 +29,21 @@ impl Live {
             DeviceKind::Screen => None,
         }
     }
+
+    fn has_its_devices(&self) -> bool {
+        let recoveries = [
+            &self.microphone_recovery,
+            &self.speaker_recovery,
+            &self.camera_recovery,
+        ];
+        recoveries.into_iter().all(Recovery::is_whole)
+    }
 }
 
 impl Actor {
     /// The call goes on without the device: silence, or no picture. Devices of the system are looked for again.
     pub(crate) fn handle_lost_device(&mut self, call: &CallId, kind: DeviceKind, error: &DeviceError) {
-        let camera_on = self.live.as_ref().is_some_and(|live| live.camera_on);
+        let camera_on = self.legs.sending().is_some_and(|live| live.camera_on);
         if kind == DeviceKind::Camera && !camera_on {
             // The person has turned it off meanwhile: it stays off, and nobody misses it.
             return;
@@ -45,7 +54,7 @@ impl Actor {
             DeviceKind::Microphone | DeviceKind::Speaker => {
                 let now = Instant::now();
                 let chosen = self.chosen(kind);
-                let Some(live) = self.live.as_mut().filter(|live| live.call == *call) else {
+                let Some(live) = self.legs.get_mut(call) else {
                     return;
                 };
                 if let (DeviceKind::Microphone, Some(session)) = (kind, live.session()) {
@@ -66,7 +75,7 @@ impl Actor {
                 }
                 let now = Instant::now();
                 let chosen = self.chosen(kind);
-                if let Some(live) = self.live.as_mut().filter(|_| is_hardware(&chosen)) {
+                if let Some(live) = self.legs.sending_mut().filter(|_| is_hardware(&chosen)) {
                     live.camera_recovery.handle_lost(now);
                     self.recover_devices(now);
                 }
@@ -78,7 +87,9 @@ impl Actor {
     /// Starts what attempts are due.
     pub(crate) fn recover_devices(&mut self, now: Instant) {
         for kind in RECOVERED {
-            let Some(live) = &mut self.live else { return };
+            let Some(live) = self.legs.with_device_mut(kind) else {
+                return;
+            };
             let due = live
                 .recovery(kind)
                 .is_some_and(|recovery| recovery.poll_open(now));
@@ -95,7 +106,9 @@ impl Actor {
     pub(crate) fn handle_recovered(&mut self, device: Replacement, on_default: bool) {
         let kind = device.kind();
         let now = Instant::now();
-        let Some(live) = &mut self.live else { return };
+        let Some(live) = self.legs.with_device_mut(kind) else {
+            return;
+        };
         if !live.recovery(kind).is_some_and(|recovery| recovery.is_opening()) {
             // Drivers may take their time.
             tokio::task::spawn_blocking(move || drop(device));
@@ -107,7 +120,9 @@ impl Actor {
                 tracing::debug!(%refused, "a camera that is back is not wanted");
             }
         }
-        let Some(live) = &mut self.live else { return };
+        let Some(live) = self.legs.with_device_mut(kind) else {
+            return;
+        };
         let camera_on = live.camera_on;
         if let Some(session) = live.session() {
             session.replace(device, camera_on);
@@ -121,23 +136,25 @@ impl Actor {
 
     /// A device runs; what was said of its loss is taken back when nothing else is missing.
     pub(crate) fn note_opened(&mut self, kind: DeviceKind, now: Instant) {
-        let Some(live) = &mut self.live else { return };
-        let Some(recovery) = live.recovery(kind) else {
+        let Some(recovery) = self
+            .legs
+            .with_device_mut(kind)
+            .and_then(|live| live.recovery(kind))
+        else {
             return;
         };
         recovery.handle_opened(now);
-        let recoveries = [
-            &live.microphone_recovery,
-            &live.speaker_recovery,
-            &live.camera_recovery,
-        ];
-        if recoveries.into_iter().all(Recovery::is_whole) {
+        if self.legs.iter().all(Live::has_its_devices) {
             self.dismiss(LOST);
         }
     }
 
     pub(crate) fn note_not_recovered(&mut self, kind: DeviceKind) {
-        if let Some(recovery) = self.live.as_mut().and_then(|live| live.recovery(kind)) {
+        if let Some(recovery) = self
+            .legs
+            .with_device_mut(kind)
+            .and_then(|live| live.recovery(kind))
+        {
             recovery.handle_failed(Instant::now());
         }
     }

@@ -44,6 +44,7 @@ fn recent_of(record: &CallRecord, me: UserId, started: SystemTime) -> Option<Rec
             outgoing,
             video: record.video,
             stream: None,
+            played: None,
             retry_after: None,
             end: CallEnd {
                 cause,

@@ -8,14 +8,15 @@
 //! |---|---|
 //! | `actor` | the one loop |
 //! | `signaling`, `account`, `calls`, `media_control`, `reports` | what the actor does with the server's WebSocket and its REST half, the endpoint, the media, the figures |
-//! | `live` | the state of the call that goes on |
+//! | `live`, `legs` | the state of a connection, and the one or two that the call that goes on has |
+//! | `halves` | what the actor does with the two calls that a two-way call with a media server is |
 //! | `peer_task` | the connection, on a task of its own |
 //! | `media_session` | the devices and the four pipelines, opened and closed on blocking threads |
 //! | `in_band` | the words of a call's end over its own connection |
 //! | `ice_servers` | the relays that the server offers, on a task of its own |
 //! | `ringer`, `microphone_meter` | a thread that plays a sound, a thread that listens to how loud a microphone is |
 //! | `network` | changes of the system's network |
-//! | `ladder`, `quality`, `verdict`, `measure`, `people`, `history`, `problem`, `recovery`, `streams` | pure decisions |
+//! | `ladder`, `quality`, `verdict`, `measure`, `people`, `history`, `problem`, `recovery`, `streams`, `two_way` | pure decisions |
 
 mod account;
 mod actor;
@@ -24,11 +25,13 @@ mod calls;
 mod client;
 mod device_loss;
 pub mod echo;
+mod halves;
 mod history;
 mod ice_servers;
 mod in_band;
 mod inbox;
 mod ladder;
+mod legs;
 mod live;
 mod measure;
 mod media_control;
@@ -50,6 +53,7 @@ mod sound_repairs;
 mod sounds;
 mod stats;
 mod streams;
+mod two_way;
 pub mod verdict;
 mod view;
 
@@ -68,3 +72,4 @@ pub use snapshot::{
     SearchState, ServerState, Snapshot,
 };
 pub use stats::CallStats;
+pub use two_way::{Half, LostHalf};

@@ -12,7 +12,7 @@ use crate::settings::Limits;
 use crate::snapshot::Receipt;
 use crate::sound_repairs::SoundRepairs;
 use crate::stats::CallStats;
-use crate::verdict::{Judge, Verdict};
+use crate::verdict::{Judge, Sample, Verdict};
 use ahoy_call::{CallId, Constraints, Direction, MediaState, Toggle};
 use ahoy_media::codec::opus::OpusWish;
 use ahoy_media::units::{Bitrate, Resolution};
@@ -104,6 +104,8 @@ pub(crate) struct Live {
     told_step: Option<PictureStep>,
     pub(crate) estimate: Bitrate,
     pub(crate) meter: Meter,
+    /// What the judge is to look at.
+    pub(crate) sample: Sample,
     pub(crate) judge: Judge,
     pub(crate) verdict: Verdict,
     pub(crate) peer_stats: PeerStats,
@@ -157,6 +159,7 @@ impl Live {
             told_step: None,
             estimate: start_bitrate,
             meter: Meter::default(),
+            sample: Sample::default(),
             judge,
             verdict,
             peer_stats: PeerStats::default(),

@@ -267,6 +267,25 @@ pub(crate) fn sample(
     }
 }
 
+/// The same of a call that sends on one connection and receives on another.
+pub(crate) fn join_samples(sending: Sample, receiving: Sample) -> Sample {
+    Sample {
+        connected: sending.connected && receiving.connected,
+        loss_in: receiving.loss_in,
+        loss_out: sending.loss_out,
+        rtt_ms: worse(sending.rtt_ms, receiving.rtt_ms),
+        jitter_in_ms: receiving.jitter_in_ms,
+        remote_report_age: sending.remote_report_age,
+        media_in_age: receiving.media_in_age,
+        microphone_missing: sending.microphone_missing,
+    }
+}
+
+/// The longer of two times that may not be known.
+pub(crate) fn worse(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    a.into_iter().chain(b).reduce(f64::max)
+}
+
 /// The quality of received sound in the words of the protocol.
 pub(crate) fn audio_quality(stats: &CallStats) -> Option<LinkQuality> {
     let ms = |seconds: Option<f64>| seconds.map(|seconds| seconds * 1000.0);
@@ -288,4 +307,36 @@ pub(crate) fn video_quality(stats: &CallStats) -> Option<LinkQuality> {
         None,
         stats.froze_for_s > LONG_FREEZE_S,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_of_two_connections_is_up_when_both_are_and_each_way_is_judged_by_its_own() {
+        let of = |connected, loss, rtt_ms, age| Sample {
+            connected,
+            loss_in: Some(loss),
+            loss_out: Some(loss),
+            rtt_ms,
+            jitter_in_ms: Some(loss),
+            remote_report_age: Some(Duration::from_secs(age)),
+            media_in_age: Some(Duration::from_secs(age)),
+            microphone_missing: age == 1,
+        };
+        let joined = join_samples(of(true, 0.1, Some(20.0), 1), of(true, 0.2, Some(30.0), 2));
+        let expected = Sample {
+            connected: true,
+            loss_in: Some(0.2),
+            loss_out: Some(0.1),
+            rtt_ms: Some(30.0),
+            jitter_in_ms: Some(0.2),
+            remote_report_age: Some(Duration::from_secs(1)),
+            media_in_age: Some(Duration::from_secs(2)),
+            microphone_missing: true,
+        };
+        assert_eq!(joined, expected);
+        assert!(!join_samples(of(true, 0.0, None, 1), of(false, 0.0, None, 1)).connected);
+    }
 }

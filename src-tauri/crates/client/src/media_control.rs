@@ -16,11 +16,11 @@ impl Actor {
     pub(crate) fn set_camera(&mut self, on: bool) -> Result<(), CommandRefused> {
         let video_call = self.call_snapshot().ok_or(CommandRefused::NoCall)?.video;
         // Whoever turns a camera on or off has decided; a lost one is no longer looked for.
-        if let Some(live) = &mut self.live {
+        if let Some(live) = self.legs.sending_mut() {
             live.camera_recovery = Recovery::default();
         }
-        self.command_call(|call| CallCommand::SetCamera { call, on })?;
-        let live = self.live.as_mut().ok_or(CommandRefused::NoCall)?;
+        self.command_sending(|call| CallCommand::SetCamera { call, on })?;
+        let live = self.legs.sending_mut().ok_or(CommandRefused::NoCall)?;
         live.camera_on = on;
         live.report_soon();
         let call = live.call.clone();
@@ -33,7 +33,7 @@ impl Actor {
             (Some(_), true) => {}
             (None, true) if video_call => {
                 live.preview = Preview::None;
-                self.start_preview();
+                self.start_preview(&call);
             }
             (None, true) => {}
             (None, false) => {
@@ -46,8 +46,8 @@ impl Actor {
 
     /// Says that the camera is on, for one that is open already.
     pub(crate) fn show_camera(&mut self) -> Result<(), CommandRefused> {
-        self.command_call(|call| CallCommand::SetCamera { call, on: true })?;
-        let live = self.live.as_mut().ok_or(CommandRefused::NoCall)?;
+        self.command_sending(|call| CallCommand::SetCamera { call, on: true })?;
+        let live = self.legs.sending_mut().ok_or(CommandRefused::NoCall)?;
         live.camera_on = true;
         live.report_soon();
         Ok(())
@@ -55,7 +55,7 @@ impl Actor {
 
     /// Opens or closes what the pictures take that were negotiated.
     pub(crate) fn change_video(&mut self, call: &CallId, video: Direction) {
-        let Some(live) = self.live.as_mut().filter(|live| live.call == *call) else {
+        let Some(live) = self.legs.get_mut(call) else {
             return;
         };
         live.video = Some(video);
@@ -98,7 +98,9 @@ impl Actor {
             DeviceKind::Screen => &mut self.settings.devices.screen,
         };
         choice.clone_from(&spec);
-        let Some(live) = &mut self.live else { return Ok(()) };
+        let Some(live) = self.legs.with_device_mut(kind) else {
+            return Ok(());
+        };
         let unused = match kind {
             DeviceKind::Camera => !live.camera_on,
             DeviceKind::Microphone => !live.way.sends(),
@@ -119,12 +121,12 @@ impl Actor {
 
     pub(crate) fn opening(&self, call: CallId) -> Opening {
         Opening {
-            call,
-            devices: self.devices.clone(),
-            choice: match &self.live {
+            choice: match self.legs.get(&call) {
                 Some(live) => streams::devices(&self.settings.devices, live.way),
                 None => self.settings.devices.clone(),
             },
+            call,
+            devices: self.devices.clone(),
             limits: self.settings.limits.clone(),
             voice: self.settings.voice,
             opus: self.settings.opus,
@@ -134,38 +136,42 @@ impl Actor {
     }
 
     /// Shows the caller's own picture while it rings: the camera is open, and nothing is sent before the answer.
-    pub(crate) fn start_preview(&mut self) {
-        let Some(live) = &mut self.live else { return };
+    pub(crate) fn start_preview(&mut self, call: &CallId) {
+        let Some(live) = self.legs.get_mut(call) else {
+            return;
+        };
         let (Some(peer), Media::None, Preview::None) = (&live.peer, &live.media, &live.preview) else {
             return;
         };
-        let (peer, call) = (peer.clone(), live.call.clone());
+        let peer = peer.clone();
         let plan = live.follow_ladder(Instant::now(), &self.settings.limits);
         live.preview = Preview::Opening;
-        let opening = self.opening(call);
+        let opening = self.opening(call.clone());
         tokio::task::spawn_blocking(move || opening.open_preview(&peer, plan));
     }
 
     /// Opens the devices on a blocking thread, once there is a connection to feed and no camera half open.
-    pub(crate) fn start_media(&mut self) {
-        let Some(live) = &mut self.live else { return };
+    pub(crate) fn start_media(&mut self, call: &CallId) {
+        let Some(live) = self.legs.get_mut(call) else {
+            return;
+        };
         let (Media::Wanted { send_video, video }, Some(peer)) = (&live.media, &live.peer) else {
             return;
         };
         if matches!(live.preview, Preview::Opening) {
             return;
         }
-        let (send_video, video, peer, call) = (*send_video, *video, peer.clone(), live.call.clone());
+        let (send_video, video, peer) = (*send_video, *video, peer.clone());
         let plan = live.follow_ladder(Instant::now(), &self.settings.limits);
         let outgoing = live.take_preview();
         live.media = Media::Opening;
-        let opening = self.opening(call);
+        let opening = self.opening(call.clone());
         tokio::task::spawn_blocking(move || opening.open_all(&peer, outgoing, send_video, video, plan));
     }
 
     /// Frees devices and connection, off this task: drivers may take their time.
     pub(crate) fn stop_media(&mut self, call: &CallId) {
-        let Some(live) = self.live.as_mut().filter(|live| live.call == *call) else {
+        let Some(live) = self.legs.get_mut(call) else {
             return;
         };
         live.work = None;
@@ -188,7 +194,7 @@ impl Actor {
     }
 
     pub(crate) fn handle_media_news(&mut self, call: &CallId, news: MediaNews) {
-        let Some(live) = self.live.as_mut().filter(|live| live.call == *call) else {
+        let Some(live) = self.legs.get_mut(call) else {
             // It was opened for a call that has ended meanwhile.
             self.close(news);
             return;
@@ -213,6 +219,9 @@ impl Actor {
                     camera_missing = camera_on && session.camera_state() == CameraState::Off;
                 }
                 live.follow_ladder(Instant::now(), &self.settings.limits);
+                if let Some((sending, receiving)) = self.legs.both_sessions() {
+                    sending.cancel_echo_of(receiving);
+                }
                 if let Some(video) = video {
                     // It was negotiated while the devices were being opened.
                     self.change_video(call, video);
@@ -228,12 +237,12 @@ impl Actor {
             MediaNews::Previewed(outgoing) => {
                 if live.peer.is_none() || !live.camera_on {
                     live.preview = Preview::Tried;
-                    self.start_media();
+                    self.start_media(call);
                     self.close(outgoing);
                     return;
                 }
                 live.preview = outgoing.map_or(Preview::Tried, Preview::Running);
-                self.start_media();
+                self.start_media(call);
             }
             MediaNews::VideoOpened(pipelines) => {
                 let (camera_on, video) = (live.camera_on, live.video);

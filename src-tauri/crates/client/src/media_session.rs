@@ -455,6 +455,13 @@ impl MediaSession {
         });
     }
 
+    /// Takes what another session plays out of what this microphone hears.
+    pub(crate) fn cancel_echo_of(&self, other: &MediaSession) {
+        let (tap, played) = render_tap();
+        other.playout.set_render_tap(tap);
+        self.capture.set_played(played);
+    }
+
     /// The pipeline sends silence in its place.
     pub(crate) fn microphone_is_lost(&mut self) {
         self.microphone = MicrophoneState::Missing;

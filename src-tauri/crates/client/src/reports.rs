@@ -5,17 +5,26 @@ use crate::attention::Change;
 use crate::measure;
 use crate::peer_task::PeerWork;
 use crate::snapshot::{ClientEvent, MediaMoment};
+use crate::stats::CallStats;
 use crate::streams::{self, STREAM_SILENT};
-use ahoy_call::{CallId, LinkPath, NetworkStats, RefusalCode, Report, Signal, Toggle};
+use ahoy_call::{CallId, CallState, LinkPath, NetworkStats, RefusalCode, Report, Signal, Toggle};
 use ahoy_peer::{NetworkPath, PeerStats};
 use std::time::{Duration, Instant};
 
 impl Actor {
     pub(crate) fn handle_live_time(&mut self, now: Instant) {
         self.recover_devices(now);
+        for call in self.legs.ids() {
+            self.handle_leg_time(now, &call);
+        }
+    }
+
+    fn handle_leg_time(&mut self, now: Instant, call: &CallId) {
         let interval = self.settings.stats_interval;
         let limits = self.settings.limits.clone();
-        let Some(live) = &mut self.live else { return };
+        let Some(live) = self.legs.get_mut(call) else {
+            return;
+        };
         let due = live.handle_timeout(now, interval);
         live.follow_ladder(now, &limits);
         let step = live.poll_picture_step();
@@ -27,7 +36,7 @@ impl Actor {
             live.order(PeerWork::Stats);
         }
         if due.report {
-            self.send_report();
+            self.send_report(call);
         }
         if let Some(step) = step {
             tracing::info!(step = step.name, limitation = step.limitation.as_str(), "picture");
@@ -49,9 +58,11 @@ impl Actor {
     }
 
     /// Joins the connection's counters with those of the media and judges them.
-    pub(crate) fn handle_stats(&mut self, now: Instant, peer: PeerStats) {
+    pub(crate) fn handle_stats(&mut self, now: Instant, call: &CallId, peer: PeerStats) {
         let limits = self.settings.limits.clone();
-        let Some(live) = &mut self.live else { return };
+        let Some(live) = self.legs.get_mut(call) else {
+            return;
+        };
         let plan = live.follow_ladder(now, &limits);
         let media = live.session().map(|session| session.stats(now));
         let stats = live.meter.measure(now, &peer, media.as_ref(), plan);
@@ -60,18 +71,13 @@ impl Actor {
             session.set_round_trip(Duration::from_secs_f64(stats.transport.rtt.unwrap_or(0.0)));
         }
         let media_in_age = live.meter.media_in_age(now);
-        let sample = measure::sample(&stats, &peer, media.as_ref(), media_in_age, live.connected);
-        live.judge.handle_sample(now, sample);
+        live.sample = measure::sample(&stats, &peer, media.as_ref(), media_in_age, live.connected);
         live.note_conditions(stats.transport.loss_out, &peer.audio_out, media.as_ref());
         live.peer_stats = peer;
-        live.stats = stats.clone();
+        live.stats = stats;
         let silent = streams::is_silent(live.way, media_in_age);
-        let verdict = live.judge.poll_verdict(now);
-        let changed = verdict != live.verdict;
-        live.verdict = verdict.clone();
-        self.tell(ClientEvent::Stats(Box::new(stats)));
-        if changed {
-            self.tell(ClientEvent::Verdict(verdict));
+        if self.legs.telling().is_some_and(|live| live.call == *call) {
+            self.tell_figures(now, call);
         }
         match silent {
             Some(true) if !self.has_notice(STREAM_SILENT) => {
@@ -82,6 +88,29 @@ impl Actor {
             }
             Some(false) => self.dismiss(STREAM_SILENT),
             Some(true) | None => {}
+        }
+    }
+
+    /// Tells the figures of the call, of which those of `call` have come, and judges them.
+    fn tell_figures(&mut self, now: Instant, call: &CallId) {
+        let both = self.legs.both_ways();
+        let joined = both
+            .filter(|(sending, receiving)| sending.connected_at.is_some() && receiving.connected_at.is_some())
+            .map(|(sending, receiving)| {
+                let stats = CallStats::joined(&sending.stats, &receiving.stats);
+                (stats, measure::join_samples(sending.sample, receiving.sample))
+            });
+        let Some(live) = self.legs.get_mut(call) else {
+            return;
+        };
+        let (stats, sample) = joined.unwrap_or_else(|| (live.stats.clone(), live.sample));
+        live.judge.handle_sample(now, sample);
+        let verdict = live.judge.poll_verdict(now);
+        let changed = verdict != live.verdict;
+        live.verdict = verdict.clone();
+        self.tell(ClientEvent::Stats(Box::new(stats)));
+        if changed {
+            self.tell(ClientEvent::Verdict(verdict));
         }
     }
 
@@ -99,8 +128,8 @@ impl Actor {
         self.send_signal(Signal::Report { call, report });
     }
 
-    fn send_report(&mut self) {
-        let Some(live) = &self.live else { return };
+    fn send_report(&mut self, call: &CallId) {
+        let Some(live) = self.legs.get(call) else { return };
         if !live.connected {
             return;
         }
@@ -143,7 +172,16 @@ impl Actor {
 
     /// The transport is lost and recovery runs: the other side is told at once, as far as the server carries it.
     pub(crate) fn report_lost(&mut self) {
-        let Some(live) = &self.live else { return };
+        for call in self.legs.ids() {
+            let state = self.snapshot_of(&call).map(|half| half.state);
+            if state == Some(CallState::Reconnecting) {
+                self.report_lost_half(&call);
+            }
+        }
+    }
+
+    fn report_lost_half(&mut self, call: &CallId) {
+        let Some(live) = self.legs.get(call) else { return };
         let report = Report {
             connected: false,
             duration: live.connected_at.and_then(|at| at.elapsed().ok()),
@@ -176,7 +214,7 @@ impl Actor {
                 self.pending_limit = Some((call.clone(), constraints.clone()));
             }
             Signal::Report { call, report } => {
-                let Some(live) = self.live.as_mut().filter(|live| live.call == *call) else {
+                let Some(live) = self.legs.get_mut(call) else {
                     return;
                 };
                 live.their_words.audio.handle_word(report.audio_quality);
@@ -196,8 +234,8 @@ impl Actor {
             | Signal::Refused { .. }
             | Signal::Renegotiate { .. } => {}
         }
-        if let (Some(live), Some((call, constraints))) = (&mut self.live, &self.pending_limit)
-            && live.call == *call
+        if let Some((call, constraints)) = &self.pending_limit
+            && let Some(live) = self.legs.get_mut(call)
         {
             live.take_constraints(constraints);
         }

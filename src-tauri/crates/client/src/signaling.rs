@@ -248,7 +248,7 @@ impl Actor {
         if let Some(link) = &self.link {
             link.retry_now();
         }
-        if let Some(live) = &self.live {
+        for live in self.legs.iter() {
             // The connection looks at its own addresses with every measurement.
             live.order(PeerWork::Stats);
         }

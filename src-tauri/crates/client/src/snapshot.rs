@@ -3,6 +3,7 @@
 use crate::ladder::PictureStep;
 use crate::settings::RingChoice;
 use crate::stats::CallStats;
+use crate::two_way::LostHalf;
 use crate::verdict::{Telltale, Verdict};
 use ahoy_call::{CallEnd, CallId, CallState, Direction, LinkQuality, Party, StreamCall, UserId};
 use ahoy_media::audio::voice::VoiceSettings;
@@ -20,6 +21,13 @@ pub enum Command {
         video: bool,
         /// What a call to a room is for; `None` = to talk.
         stream: Option<Box<StreamCall>>,
+    },
+    /// Pushes one stream to a media server and plays another of it, as one call.
+    PlaceTwoWay {
+        to: Party,
+        video: bool,
+        push: Box<StreamCall>,
+        play: Box<StreamCall>,
     },
     Accept {
         video: bool,
@@ -201,6 +209,10 @@ pub struct LiveCall {
     pub way: Direction,
     /// What a call to a room is for; `None` = to talk.
     pub stream: Option<StreamCall>,
+    /// What is played beside `stream`, in a two-way call with a media server.
+    pub played: Option<StreamCall>,
+    /// The half of a two-way call that has ended while the other goes on.
+    pub lost: Option<LostHalf>,
     pub state: CallState,
     pub began_at: SystemTime,
     pub connected_at: Option<SystemTime>,
@@ -277,6 +289,8 @@ pub struct EndedCall {
     pub video: bool,
     /// What a call to a room was for; `None` = to talk.
     pub stream: Option<StreamCall>,
+    /// What was played beside `stream`, in a two-way call with a media server.
+    pub played: Option<Box<StreamCall>>,
     pub end: CallEnd,
     /// When the server allows the next call, if it refused this one for their number.
     pub retry_after: Option<Duration>,
@@ -303,7 +317,7 @@ pub enum RecentSource {
 pub struct Notice {
     pub id: u64,
     /// Stable: `talking_muted`, `microphone_silent`, `no_microphone`, `no_camera`, `no_speaker`, `microphone_busy`, `device_lost`, `device_moved`, …, and of the server:
-    /// `signaling_lost`, `stream_silent`, `stream_without_sound`, `call_unknown_to_server`, `basic_mode`, `contact_failed`.
+    /// `signaling_lost`, `stream_silent`, `stream_without_sound`, `push_pending`, `play_pending`, `push_ended`, `play_ended`, `call_unknown_to_server`, `basic_mode`, `contact_failed`.
     pub code: &'static str,
     pub detail: String,
 }

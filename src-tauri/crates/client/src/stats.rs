@@ -2,6 +2,7 @@
 //!
 //! `None` means "not known", never "zero".
 
+use crate::measure::worse;
 use serde::Serialize;
 
 /// What `stats` prints (the headless client's contract).
@@ -19,6 +20,32 @@ pub struct CallStats {
     /// Seconds of the last interval in which the received picture stood still.
     #[serde(skip)]
     pub froze_for_s: f64,
+}
+
+impl CallStats {
+    /// The figures of a call that sends on one connection and receives on another.
+    pub(crate) fn joined(sending: &CallStats, receiving: &CallStats) -> CallStats {
+        CallStats {
+            audio_out: sending.audio_out.clone(),
+            video_out: sending.video_out.clone(),
+            audio_in: receiving.audio_in.clone(),
+            video_in: receiving.video_in.clone(),
+            transport: Transport {
+                rtt: worse(sending.transport.rtt, receiving.transport.rtt),
+                loss_in: receiving.transport.loss_in,
+                ..sending.transport.clone()
+            },
+            latency_ms: Latency {
+                network: worse(sending.latency_ms.network, receiving.latency_ms.network),
+                jitter_buffer: receiving.latency_ms.jitter_buffer,
+                decode: receiving.latency_ms.decode,
+                playout: receiving.latency_ms.playout,
+                ..sending.latency_ms.clone()
+            },
+            process: sending.process.clone(),
+            froze_for_s: receiving.froze_for_s,
+        }
+    }
 }
 
 /// Received sound. Samples are per channel at 48 kHz, delays are seconds.
@@ -172,4 +199,62 @@ pub struct Process {
     pub rss_bytes: Option<u64>,
     pub pss_bytes: Option<u64>,
     pub threads: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_is_of_one_connection_and_what_is_received_of_the_other() {
+        let of = |packets: u64, rtt: Option<f64>, loss: f64| CallStats {
+            audio_in: AudioIn {
+                packets_received: packets,
+                ..AudioIn::default()
+            },
+            audio_out: AudioOut {
+                packets_sent: packets,
+                ..AudioOut::default()
+            },
+            video_in: Some(VideoIn {
+                frames_decoded: packets,
+                ..VideoIn::default()
+            }),
+            video_out: Some(VideoOut {
+                frames_encoded: packets,
+                ..VideoOut::default()
+            }),
+            transport: Transport {
+                rtt,
+                loss_in: Some(loss),
+                loss_out: Some(loss),
+                ..Transport::default()
+            },
+            latency_ms: Latency {
+                encode: rtt,
+                playout: rtt,
+                ..Latency::default()
+            },
+            ..CallStats::default()
+        };
+        let joined = CallStats::joined(&of(10, Some(0.1), 0.01), &of(20, Some(0.3), 0.02));
+        assert_eq!(
+            (joined.audio_out.packets_sent, joined.audio_in.packets_received),
+            (10, 20)
+        );
+        let frames = (
+            joined.video_out.map(|video| video.frames_encoded),
+            joined.video_in.map(|video| video.frames_decoded),
+        );
+        assert_eq!(frames, (Some(10), Some(20)));
+        let transport = joined.transport;
+        assert_eq!(
+            (transport.rtt, transport.loss_out, transport.loss_in),
+            (Some(0.3), Some(0.01), Some(0.02))
+        );
+        let latency = joined.latency_ms;
+        assert_eq!((latency.encode, latency.playout), (Some(0.1), Some(0.3)));
+        let unknown = CallStats::joined(&of(1, None, 0.0), &of(1, Some(0.2), 0.0));
+        assert_eq!(unknown.transport.rtt, Some(0.2));
+    }
 }
