@@ -163,6 +163,7 @@ fn with_our_interceptors(
     let wire = WireTap::new(
         taps.ledger.clone(),
         taps.outlet.clone(),
+        taps.sinks.clone(),
         taps.repair_types.clone(),
         coverage,
         streams.video_rtx,

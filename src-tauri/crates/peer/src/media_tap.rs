@@ -6,11 +6,11 @@
 use crate::codec::{audio_clock_rate, codec_of, is_events};
 use crate::config::{AudioCodec, VideoCodec};
 use crate::digits::DigitReceiver;
-use crate::event::{Codec, MediaKind, PacketSink, PeerEvent, PictureSink, RemoteTrack};
+use crate::event::{Codec, MediaKind, PacketSink, PeerEvent, PictureSink, RemoteTrack, ReportSink};
 use crate::interceptor::Passage;
 use crate::ledger::{Ledger, Received};
 use crate::outlet::Outlet;
-use ahoy_media::packet::ReceivedPacket;
+use ahoy_media::packet::{ReceivedPacket, SenderReport};
 use ahoy_media::units::{RtpTime, SequenceNumber};
 use rtc::interceptor::{Attribute, AttributedPacket, Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
@@ -30,6 +30,9 @@ const MOST_EARLY: usize = 1024;
 pub(crate) struct Sinks {
     audio: Option<PacketSink>,
     video: Option<PictureSink>,
+    reports: Option<ReportSink>,
+    /// By the other side's description its sound and its pictures are not of one stream.
+    apart: bool,
     /// Pictures that came while the devices were being opened. A MediaServer says what a stream's pictures need to be
     /// decoded once, in the very first packets.
     early: Vec<(VideoCodec, ReceivedPacket)>,
@@ -51,6 +54,23 @@ impl Sinks {
             sink(codec, packet);
         }
         self.video = Some(sink);
+    }
+
+    pub(crate) fn set_reports(&mut self, sink: ReportSink) {
+        self.reports = Some(sink);
+    }
+
+    /// Hears whether the other side's sound and pictures belong together.
+    pub(crate) fn set_in_sync(&mut self, in_sync: bool) {
+        self.apart = !in_sync;
+    }
+
+    /// Hands on what the other side says of one of its streams.
+    pub(crate) fn take_report(&mut self, kind: MediaKind, report: SenderReport) {
+        if let Some(sink) = &mut self.reports {
+            let in_sync = !self.apart;
+            sink(kind, SenderReport { in_sync, ..report });
+        }
     }
 
     fn take_picture(&mut self, codec: VideoCodec, packet: ReceivedPacket) {

@@ -8,7 +8,7 @@ use crate::early_media::Keys;
 use crate::engine::{self, Taps};
 use crate::error::PeerError;
 use crate::event::Codec;
-use crate::event::{MediaKind, PacketSink, PeerEvent, PictureSink, SoundOut, TransportState};
+use crate::event::{MediaKind, PacketSink, PeerEvent, PictureSink, ReportSink, SoundOut, TransportState};
 use crate::event_numbers::EventNumbers;
 use crate::frame_sender::FrameSender;
 use crate::handler::{Handler, SharedHandler};
@@ -157,6 +157,7 @@ impl Peer {
                 track: media.track(),
                 gate: Arc::clone(sender.gate()),
                 packetizer,
+                ledger: Arc::clone(&taps.ledger),
             }
         };
         let mut senders = Vec::new();
@@ -342,6 +343,15 @@ impl Peer {
         }
     }
 
+    /// Sets where goes what the other side says of the clocks of its streams; the sink before it is dropped. A sink must
+    /// not call the peer.
+    pub fn set_report_receiver(&self, sink: ReportSink) {
+        if self.open().is_ok() {
+            let mut sinks = self.inner.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+            sinks.set_reports(sink);
+        }
+    }
+
     /// Returns the way for encoded sound.
     pub fn audio_out(&self) -> FrameSender {
         self.inner.audio_out.clone()
@@ -439,14 +449,15 @@ impl Drop for Peer {
 impl Inner {
     /// Both ways of media do from here on what was negotiated.
     async fn follow(&self, negotiation: &Negotiation) {
-        self.sinks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .set_payload_types(
+        {
+            let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+            sinks.set_payload_types(
                 negotiation.audio_payload_types(),
                 negotiation.video_payload_types(),
                 negotiation.events_received(),
             );
+            sinks.set_in_sync(negotiation.in_sync());
+        }
         self.repair_types.set_received(negotiation.repairs_received());
         negotiation
             .open_gates(

@@ -3,13 +3,14 @@
 use crate::digits::EventPacket;
 use crate::event::{Codec, MediaKind};
 use crate::frame_sender::{Gate, QueuedFrame};
+use crate::ledger::Ledger;
 use crate::payload::PicturePayloads;
 use ahoy_media::packet::EncodedFrame;
 use ahoy_media::units::RtpTime;
 use bytes::Bytes;
 use rtc::rtp::Packet;
 use rtc::rtp::header::Header;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::mpsc;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
@@ -96,16 +97,24 @@ pub(crate) struct TrackOut {
     pub(crate) track: TrackSlot,
     pub(crate) gate: Arc<Gate>,
     pub(crate) packetizer: Packetizer,
+    pub(crate) ledger: Arc<Mutex<Ledger>>,
 }
 
 impl TrackOut {
     /// Sends every frame at once; pictures are spread further on, by the connection.
     pub(crate) async fn send(mut self, mut frames: mpsc::Receiver<QueuedFrame>) {
         while let Some(queued) = frames.recv().await {
+            self.note_captured(&queued.frame);
             for packet in self.packets_of(&queued) {
                 self.write(packet).await;
             }
         }
+    }
+
+    /// A frame that is not sent tells the time too: voice that pauses is heard again at its moment.
+    fn note_captured(&self, frame: &EncodedFrame) {
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        ledger.handle_captured(self.packetizer.ssrc, frame.captured_at, frame.rtp_time);
     }
 
     /// Nothing while the connection is down or another codec is agreed on: such frames are of no use later.
