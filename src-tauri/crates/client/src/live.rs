@@ -15,6 +15,7 @@ use crate::stats::CallStats;
 use crate::verdict::{Judge, Verdict};
 use ahoy_call::{CallId, Constraints, Direction, MediaState, Toggle};
 use ahoy_media::codec::opus::OpusWish;
+use ahoy_media::lip_sync::LipSync;
 use ahoy_media::units::{Bitrate, Resolution};
 use ahoy_media::video::send::stats::QualityLimitationReason;
 use ahoy_peer::{OutboundStats, Peer, PeerStats};
@@ -72,6 +73,8 @@ pub(crate) struct Live {
     pub(crate) peer: Option<Arc<Peer>>,
     pub(crate) media: Media,
     pub(crate) preview: Preview,
+    /// Where the sound and the pictures of this call meet, whenever each is opened.
+    pub(crate) lip_sync: LipSync,
     pub(crate) ringer: Option<Ringer>,
     pub(crate) muted: bool,
     pub(crate) attention: Attention,
@@ -135,6 +138,7 @@ impl Live {
             peer: None,
             media: Media::None,
             preview: Preview::None,
+            lip_sync: LipSync::default(),
             ringer: None,
             muted: false,
             attention: Attention::default(),

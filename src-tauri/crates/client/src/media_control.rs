@@ -130,6 +130,11 @@ impl Actor {
             opus: self.settings.opus,
             pictures: self.pictures.clone(),
             inbox: self.inbox.clone(),
+            lip_sync: self
+                .live
+                .as_ref()
+                .map(|live| live.lip_sync.clone())
+                .unwrap_or_default(),
         }
     }
 

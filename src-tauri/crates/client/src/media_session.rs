@@ -19,16 +19,17 @@ use ahoy_media::device::{
     AudioSink, AudioSource, DeviceError, DeviceKind, Devices, VideoRequest, VideoSink, VideoSource,
 };
 use ahoy_media::jitter_buffer::JitterBufferSettings;
+use ahoy_media::lip_sync::LipSync;
 use ahoy_media::spec::DeviceSpec;
 use ahoy_media::synthetic::pattern::PatternSource;
 use ahoy_media::synthetic::silence::{SilentMicrophone, SilentSpeaker};
-use ahoy_media::units::{Bitrate, Resolution, RtpTime};
+use ahoy_media::units::{Bitrate, NtpTime, Resolution, RtpTime};
 use ahoy_media::video::receive::stats::VideoReceiveStats;
 use ahoy_media::video::receive::{VideoReceive, VideoReceiveSetup};
 use ahoy_media::video::screen::SharedScreen;
 use ahoy_media::video::send::stats::VideoSendStats;
 use ahoy_media::video::send::{VideoSend, VideoSendSetup};
-use ahoy_peer::{Codec, Peer, SoundOut};
+use ahoy_peer::{Codec, MediaKind, Peer, SoundOut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -104,6 +105,7 @@ pub(crate) struct Opening {
     pub(crate) opus: OpusWish,
     pub(crate) pictures: Pictures,
     pub(crate) inbox: Inbox,
+    pub(crate) lip_sync: LipSync,
 }
 
 /// The running media of a call.
@@ -120,6 +122,7 @@ pub(crate) struct MediaSession {
     sound: Option<SoundOut>,
     bitrate: Bitrate,
     played: bool,
+    lip_sync: LipSync,
 }
 
 /// The pictures of a call, both ways.
@@ -140,6 +143,9 @@ pub(crate) struct MediaStats {
     pub(crate) audio_in: AudioInStats,
     pub(crate) audio_out: AudioOutStats,
     pub(crate) video: Option<(VideoReceiveStats, VideoSendStats)>,
+    /// What is heard and seen at this moment, on the other side's clock.
+    pub(crate) sound_playout: Option<NtpTime>,
+    pub(crate) picture_playout: Option<NtpTime>,
     pub(crate) microphone_missing: bool,
 }
 
@@ -253,6 +259,7 @@ impl Opening {
             sound,
             bitrate: plan.audio,
             played: false,
+            lip_sync: self.lip_sync.clone(),
         };
         session.clean_voice();
         Ok(session)
@@ -274,6 +281,15 @@ impl Opening {
         };
         let failed = self.loss_reporter(DeviceKind::Speaker);
         let playout = AudioPlayout::start(sink, codec, channels, JitterBufferSettings::default(), failed)?;
+        playout.set_lip_sync(self.lip_sync.clone());
+        let lip_sync = self.lip_sync.clone();
+        peer.set_report_receiver(Box::new(move |kind, report| {
+            let mut alignment = lip_sync.lock();
+            match kind {
+                MediaKind::Audio => alignment.handle_sound_report(Instant::now(), report),
+                MediaKind::Video => alignment.handle_picture_report(Instant::now(), report),
+            }
+        }));
         let inlet = playout.inlet();
         let mut first = self.moment(false, MediaMoment::FirstReceived);
         peer.set_audio_receiver(Box::new(move |packet| {
@@ -352,6 +368,7 @@ impl Opening {
             screen,
             request_keyframe: Box::new(move |_| inbox.media(&call, MediaNews::KeyframeWanted)),
             on_first_rendered: Box::new(move |_| rendered()),
+            lip_sync: self.lip_sync.clone(),
         };
         let receive = VideoReceive::start(setup).map_err(|error| unusable(DeviceKind::Screen, &error))?;
         let packets = receive.packets();
@@ -617,7 +634,13 @@ impl MediaSession {
     }
 
     pub(crate) fn stats(&self, now: Instant) -> MediaStats {
+        let (sound_playout, picture_playout) = {
+            let alignment = self.lip_sync.lock();
+            (alignment.sound_playout(now), alignment.picture_playout(now))
+        };
         MediaStats {
+            sound_playout,
+            picture_playout,
             audio_in: self.playout.stats(),
             audio_out: self.capture.stats(),
             video: self

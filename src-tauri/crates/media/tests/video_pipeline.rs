@@ -2,6 +2,7 @@
 
 use ahoy_media::codec::{CodecError, EncodedPicture, EncoderSpeed, PictureCodec, VideoEncoder};
 use ahoy_media::device::{DeviceError, DeviceKind, VideoSink, VideoSource};
+use ahoy_media::lip_sync::LipSync;
 use ahoy_media::packet::{EncodedFrame, ReceivedPacket};
 use ahoy_media::synthetic::pattern::{self, PatternSource};
 use ahoy_media::units::{Bitrate, Resolution, SequenceNumber};
@@ -127,6 +128,7 @@ fn screen() -> Screen {
         on_first_rendered: Box::new(move |at| {
             first_tx.send(at).ok();
         }),
+        lip_sync: LipSync::default(),
     })
     .expect("a thread");
     Screen {
@@ -431,6 +433,7 @@ fn a_slow_decoder_loses_packets_at_the_queue_and_counts_them() {
         screen: Box::new(Stuck(Arc::clone(&hold))),
         request_keyframe: Box::new(|_| ()),
         on_first_rendered: Box::new(|_| ()),
+        lip_sync: LipSync::default(),
     })
     .expect("a thread");
     let packets = receive.packets();

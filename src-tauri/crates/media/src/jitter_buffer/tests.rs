@@ -53,6 +53,26 @@ fn packet(n: u32, arrived_at: Instant) -> ReceivedPacket {
     }
 }
 
+#[test]
+fn the_next_sample_is_told_in_the_ticks_of_the_stream_over_the_wrap() {
+    let start = Instant::now();
+    let mut buffer = JitterBuffer::new(JitterBufferSettings::default(), SampleRate::from_hz(8_000));
+    let rtp_time = |n: u32| RtpTime::new((n * 160).wrapping_add(u32::MAX - 400));
+    for n in 0..10 {
+        let sent = ReceivedPacket {
+            rtp_time: rtp_time(n),
+            ..packet(n, start + FRAME * n)
+        };
+        buffer.insert(sent, PLAIN);
+        assert_eq!(buffer.next_sample(), None, "nothing is played yet");
+    }
+    for n in 1..=10 {
+        let pull = buffer.pull(start + FRAME * (10 + n));
+        assert!(matches!(pull.playout, Playout::Decode(_)));
+        assert_eq!(buffer.next_sample(), Some((1, rtp_time(n))));
+    }
+}
+
 fn number(payload: &Bytes) -> u32 {
     u32::from_be_bytes(payload[..].try_into().expect("four bytes"))
 }
