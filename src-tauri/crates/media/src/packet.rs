@@ -2,6 +2,7 @@
 
 use crate::codec::SoundCodec;
 use crate::units::{NtpTime, RtpTime, SequenceNumber};
+use crate::video::Rotation;
 use bytes::Bytes;
 use std::time::Instant;
 
@@ -32,6 +33,8 @@ pub struct ReceivedPacket {
     pub codec: Option<SoundCodec>,
     /// It was asked for again, so when it came tells nothing of the delay of the network.
     pub repaired: bool,
+    /// Pictures only: how to turn them from this one on, where the packet says so.
+    pub rotation: Option<Rotation>,
     pub arrived_at: Instant,
 }
 

@@ -101,6 +101,7 @@ impl Packetizer {
                     ssrc: 1,
                     codec: None,
                     repaired: false,
+                    rotation: None,
                     arrived_at: Instant::now(),
                 }
             })

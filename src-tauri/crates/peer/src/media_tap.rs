@@ -12,8 +12,10 @@ use crate::ledger::{Ledger, Received};
 use crate::outlet::Outlet;
 use ahoy_media::packet::{ReceivedPacket, SenderReport};
 use ahoy_media::units::{RtpTime, SequenceNumber};
+use ahoy_media::video::Rotation;
 use rtc::interceptor::{Attribute, AttributedPacket, Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtp::header::Header;
 use rtc::sansio::Protocol;
 use rtc::shared::TransportContext;
 use rtc::shared::error::Error;
@@ -33,6 +35,8 @@ pub(crate) struct Sinks {
     reports: Option<ReportSink>,
     /// By the other side's description its sound and its pictures are not of one stream.
     apart: bool,
+    /// The header extension of the other side's pictures that says how they are to be turned.
+    orientation: Option<u8>,
     /// Pictures that came while the devices were being opened. A MediaServer says what a stream's pictures need to be
     /// decoded once, in the very first packets.
     early: Vec<(VideoCodec, ReceivedPacket)>,
@@ -63,6 +67,17 @@ impl Sinks {
     /// Hears whether the other side's sound and pictures belong together.
     pub(crate) fn set_in_sync(&mut self, in_sync: bool) {
         self.apart = !in_sync;
+    }
+
+    /// Hears in which header extension pictures say how they are to be turned.
+    pub(crate) fn set_orientation(&mut self, number: Option<u8>) {
+        self.orientation = number;
+    }
+
+    /// How the pictures from this packet on are to be turned; `None` when it does not say.
+    fn rotation(&self, header: &Header) -> Option<Rotation> {
+        let content = header.get_extension(self.orientation?)?;
+        content.first().copied().map(Rotation::from_orientation)
     }
 
     /// Hands on what the other side says of one of its streams.
@@ -219,6 +234,10 @@ impl MediaTap {
             ssrc: packet.header.ssrc,
             codec,
             repaired,
+            rotation: match kind {
+                MediaKind::Audio => None,
+                MediaKind::Video => sinks.rotation(&packet.header),
+            },
             arrived_at: now,
         };
         match kind {
@@ -343,6 +362,7 @@ mod tests {
             ssrc: 1,
             codec: None,
             repaired: false,
+            rotation: None,
             arrived_at: Instant::now(),
         }
     }
@@ -360,6 +380,27 @@ mod tests {
         sinks.take_picture(VideoCodec::H264, packet(3));
         let taken: Vec<SequenceNumber> = rx.try_iter().collect();
         assert_eq!(taken, [0, 1, 2, 3].map(SequenceNumber::new));
+    }
+
+    #[test]
+    fn whatever_the_extension_holds_it_turns_by_right_angles_or_says_nothing() {
+        let mut sinks = Sinks::default();
+        let header = |content: &'static [u8]| {
+            let mut header = Header::default();
+            header
+                .set_extension(4, Bytes::from_static(content))
+                .expect("it fits");
+            header
+        };
+        assert_eq!(sinks.rotation(&header(&[1])), None, "not agreed on");
+        sinks.set_orientation(Some(4));
+        assert_eq!(sinks.rotation(&Header::default()), None);
+        assert_eq!(sinks.rotation(&header(&[])), None);
+        assert_eq!(sinks.rotation(&header(&[1])), Some(Rotation::Right));
+        assert_eq!(sinks.rotation(&header(&[0xfe, 1, 2, 3])), Some(Rotation::Half));
+        assert_eq!(sinks.rotation(&header(&[0xff; 16])), Some(Rotation::Left));
+        sinks.set_orientation(Some(5));
+        assert_eq!(sinks.rotation(&header(&[1])), None, "that of another number");
     }
 
     #[test]

@@ -119,6 +119,8 @@ pub(crate) struct Negotiation {
     remote_events: Vec<(u8, u32)>,
     /// The other side's sound and pictures belong together.
     in_sync: bool,
+    /// The number of the header extension that says how pictures are to be turned.
+    orientation: Option<u8>,
     proposal: Option<Proposal>,
     #[cfg(test)]
     workarounds: Workarounds,
@@ -150,6 +152,7 @@ impl Negotiation {
             local_events: Vec::new(),
             remote_events: Vec::new(),
             in_sync: true,
+            orientation: None,
             proposal: None,
             #[cfg(test)]
             workarounds: Workarounds::default(),
@@ -405,6 +408,11 @@ impl Negotiation {
         self.in_sync
     }
 
+    /// The number of the header extension that says how the other side's pictures are to be turned.
+    pub(crate) fn orientation(&self) -> Option<u8> {
+        self.orientation
+    }
+
     /// As what digits are sent beside this codec, and their clock, which must be its own.
     fn events_beside(&self, codec: AudioCodec) -> Option<(u8, u32)> {
         let clock = audio_clock_rate(codec);
@@ -558,6 +566,7 @@ impl Negotiation {
         };
         self.local_video = sdp::video_codecs(&sdp);
         self.local_repairs = sdp::repairs(&sdp);
+        self.orientation = sdp::orientation(&sdp);
         connection.set_local_description(description).await?;
         if !self.described {
             return Ok(sdp);

@@ -152,7 +152,9 @@ impl Peer {
         let track_out = |media: &LocalMedia, sender: &FrameSender, ssrc| {
             let packetizer = Packetizer::new(ssrc, streams.first_sequence);
             #[cfg(test)]
-            let packetizer = packetizer.with_fresh_headers(setup.workarounds.fresh_headers);
+            let packetizer = packetizer
+                .with_fresh_headers(setup.workarounds.fresh_headers)
+                .with_orientation(setup.workarounds.orientation.filter(|_| ssrc == streams.video));
             TrackOut {
                 track: media.track(),
                 gate: Arc::clone(sender.gate()),
@@ -457,6 +459,7 @@ impl Inner {
                 negotiation.events_received(),
             );
             sinks.set_in_sync(negotiation.in_sync());
+            sinks.set_orientation(negotiation.orientation());
         }
         self.repair_types.set_received(negotiation.repairs_received());
         negotiation

@@ -22,6 +22,9 @@ pub(crate) struct Packetizer {
     pictures: PicturePayloads,
     #[cfg(test)]
     damages_headers: bool,
+    /// Number and content of the extension that says how pictures are to be turned.
+    #[cfg(test)]
+    orientation: Option<(u8, u8)>,
 }
 
 impl Packetizer {
@@ -32,7 +35,15 @@ impl Packetizer {
             pictures: PicturePayloads::new(),
             #[cfg(test)]
             damages_headers: false,
+            #[cfg(test)]
+            orientation: None,
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_orientation(mut self, orientation: Option<(u8, u8)>) -> Self {
+        self.orientation = orientation;
+        self
     }
 
     #[cfg(test)]
@@ -47,7 +58,7 @@ impl Packetizer {
             Codec::Video(codec) => self.pictures.split(codec, &frame.payload, frame.keyframe),
         };
         let last = payloads.len().saturating_sub(1);
-        payloads
+        let packets = payloads
             .into_iter()
             .enumerate()
             .map(|(index, payload)| Packet {
@@ -58,7 +69,23 @@ impl Packetizer {
                 ),
                 payload,
             })
-            .collect()
+            .collect();
+        #[cfg(test)]
+        let packets = self.oriented(packets, frame.keyframe);
+        packets
+    }
+
+    /// As browsers and telephones do: in the last packet of a keyframe.
+    #[cfg(test)]
+    fn oriented(&self, mut packets: Vec<Packet>, keyframe: bool) -> Vec<Packet> {
+        if let (Some((number, content)), Some(last), true) = (self.orientation, packets.last_mut(), keyframe)
+        {
+            let content = Bytes::from(vec![content]);
+            last.header
+                .set_extension(number, content)
+                .expect("a number that fits");
+        }
+        packets
     }
 
     fn packetize_events(&mut self, payload_type: u8, events: &[EventPacket]) -> Vec<Packet> {

@@ -49,6 +49,7 @@ fn packet(n: u32, arrived_at: Instant) -> ReceivedPacket {
         ssrc: 1,
         codec: None,
         repaired: false,
+        rotation: None,
         arrived_at,
     }
 }
@@ -550,6 +551,7 @@ fn a_new_ssrc_begins_anew_and_stragglers_of_the_old_one_do_not_switch_back() {
     }
     let straggler = ReceivedPacket {
         repaired: false,
+        rotation: None,
         arrived_at: start + ms(1_050),
         ..packet(49, start)
     };

@@ -13,7 +13,8 @@ use crate::lip_sync::LipSync;
 use crate::packet::ReceivedPacket;
 use crate::thread::{OwnedThread, Stop};
 use crate::units::SequenceNumber;
-use crate::video::VideoFrame;
+use crate::video::rotation::turned;
+use crate::video::{PicturePool, Rotation, VideoFrame};
 use display::Display;
 use stats::{StatsKeeper, VideoReceiveStats};
 use std::io;
@@ -152,6 +153,9 @@ struct Stream {
     decoder: Box<dyn VideoDecoder>,
     newest: SequenceNumber,
     ssrc: u32,
+    /// Of the pictures from here on.
+    rotation: Rotation,
+    turned: PicturePool,
 }
 
 impl Stream {
@@ -162,6 +166,8 @@ impl Stream {
             decoder: codec.decoder(),
             newest: packet.sequence,
             ssrc: packet.ssrc,
+            rotation: Rotation::None,
+            turned: PicturePool::default(),
         }
     }
 
@@ -254,6 +260,9 @@ impl Pipeline {
 impl Stream {
     fn take_packet(&mut self, packet: ReceivedPacket) {
         if packet.ssrc != self.ssrc || packet.sequence.since(self.newest) > 0 {
+            if packet.ssrc != self.ssrc {
+                self.rotation = Rotation::None;
+            }
             (self.ssrc, self.newest) = (packet.ssrc, packet.sequence);
         }
         self.assembly.handle_packet(packet);
@@ -262,8 +271,13 @@ impl Stream {
     /// Decodes one frame; `None` when there is nothing to show.
     fn decode(&mut self, frame: &AssembledFrame, shared: &Shared) -> Option<VideoFrame> {
         let begun = Instant::now();
+        self.rotation = frame.rotation.unwrap_or(self.rotation);
         match self.decoder.decode(&frame.payload) {
-            Ok(Some(picture)) => {
+            Ok(Some(decoded)) => {
+                let picture = VideoFrame {
+                    picture: turned(decoded.picture, self.rotation, &mut self.turned),
+                    ..decoded
+                };
                 let now = Instant::now();
                 let size = picture.picture.resolution();
                 shared

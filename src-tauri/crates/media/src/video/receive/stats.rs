@@ -142,6 +142,7 @@ mod tests {
                 payload: Bytes::new(),
                 keyframe: number == 0,
                 rtp_time: RtpTime::new(0),
+                rotation: None,
                 first_arrived_at: arrived,
             };
             let (size, decoding) = (Resolution::new(640, 360), Duration::from_millis(2));
