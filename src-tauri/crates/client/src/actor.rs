@@ -291,6 +291,13 @@ impl Actor {
                 .as_mut()
                 .ok_or(CommandRefused::NoCall)
                 .map(|live| live.set_voice_loss(percent)),
+            Command::SetCameraRotation(rotation) => {
+                self.settings.camera_rotation = rotation;
+                if let Some(live) = self.live.as_mut() {
+                    live.set_camera_rotation(rotation);
+                }
+                Ok(())
+            }
             Command::SetVoice(voice) => {
                 self.settings.voice = voice;
                 if let Some(session) = self.live.as_mut().and_then(Live::session) {

@@ -17,6 +17,7 @@ use ahoy_call::{CallId, Constraints, Direction, MediaState, Toggle};
 use ahoy_media::codec::opus::OpusWish;
 use ahoy_media::lip_sync::LipSync;
 use ahoy_media::units::{Bitrate, Resolution};
+use ahoy_media::video::Rotation;
 use ahoy_media::video::send::stats::QualityLimitationReason;
 use ahoy_peer::{OutboundStats, Peer, PeerStats};
 use std::sync::Arc;
@@ -201,6 +202,16 @@ impl Live {
             session.set_muted(muted);
         }
         self.report_soon();
+    }
+
+    /// Turns the own picture otherwise, which may run already before the call does.
+    pub(crate) fn set_camera_rotation(&mut self, rotation: Rotation) {
+        if let Preview::Running(outgoing) = &self.preview {
+            outgoing.set_rotation(rotation);
+        }
+        if let Some(session) = self.session() {
+            session.set_camera_rotation(rotation);
+        }
     }
 
     pub(crate) fn set_voice_loss(&mut self, percent: u8) {

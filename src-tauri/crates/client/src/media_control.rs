@@ -126,6 +126,7 @@ impl Actor {
                 None => self.settings.devices.clone(),
             },
             limits: self.settings.limits.clone(),
+            camera_rotation: self.settings.camera_rotation,
             voice: self.settings.voice,
             opus: self.settings.opus,
             pictures: self.pictures.clone(),

@@ -24,6 +24,7 @@ use ahoy_media::spec::DeviceSpec;
 use ahoy_media::synthetic::pattern::PatternSource;
 use ahoy_media::synthetic::silence::{SilentMicrophone, SilentSpeaker};
 use ahoy_media::units::{Bitrate, NtpTime, Resolution, RtpTime};
+use ahoy_media::video::Rotation;
 use ahoy_media::video::receive::stats::VideoReceiveStats;
 use ahoy_media::video::receive::{VideoReceive, VideoReceiveSetup};
 use ahoy_media::video::screen::SharedScreen;
@@ -101,6 +102,7 @@ pub(crate) struct Opening {
     pub(crate) devices: Arc<dyn Devices>,
     pub(crate) choice: DeviceChoice,
     pub(crate) limits: Limits,
+    pub(crate) camera_rotation: Rotation,
     pub(crate) voice: VoiceSettings,
     pub(crate) opus: OpusWish,
     pub(crate) pictures: Pictures,
@@ -342,6 +344,7 @@ impl Opening {
         let setup = VideoSendSetup {
             encoder: Box::new(PictureCodec::encoder),
             limits: plan.video,
+            rotation: self.camera_rotation,
             preview: Some(Box::new(SharedScreen::new(self.pictures.local.clone()))),
             ready: Box::new(move || ready.picture_codec()),
             send: Box::new(move |codec, frame| {
@@ -456,7 +459,20 @@ impl Opening {
     }
 }
 
+impl Outgoing {
+    pub(crate) fn set_rotation(&self, rotation: Rotation) {
+        self.send.set_rotation(rotation);
+    }
+}
+
 impl MediaSession {
+    /// Turns the own camera's pictures otherwise from now on.
+    pub(crate) fn set_camera_rotation(&self, rotation: Rotation) {
+        if let Some(video) = &self.video {
+            video.outgoing.set_rotation(rotation);
+        }
+    }
+
     /// Uses other processing of the voice from now on.
     pub(crate) fn set_voice(&mut self, voice: VoiceSettings) {
         self.voice = voice;
