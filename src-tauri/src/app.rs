@@ -37,6 +37,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
             commands::set_camera,
             commands::set_voice_loss,
             commands::set_voice,
+            commands::set_camera_rotation,
             commands::send_digits,
             commands::show_sound,
             commands::set_sound_device,

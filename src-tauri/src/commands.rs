@@ -118,6 +118,11 @@ pub async fn set_voice(session: State<'_, SessionHandle>, voice: StoredVoice) ->
 }
 
 #[tauri::command]
+pub async fn set_camera_rotation(session: State<'_, SessionHandle>, degrees: u32) -> Accepted {
+    session.set_camera_rotation(degrees).await
+}
+
+#[tauri::command]
 pub async fn send_digits(session: State<'_, SessionHandle>, digits: String) -> Accepted {
     let digits = digits
         .parse()

@@ -20,6 +20,7 @@ use ahoy_media::codec::opus::OpusWish;
 use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::device::{DeviceKind, Devices};
 use ahoy_media::spec::DeviceSpec;
+use ahoy_media::video::Rotation;
 use ahoy_signaling::ProtocolKind;
 use invited::{Asked, Pending};
 use sound::SoundCheck;
@@ -38,6 +39,7 @@ enum Wish {
     SignIn(SignIn, oneshot::Sender<Result<(), ProblemView>>),
     UseEmbedded(oneshot::Sender<Result<(), ProblemView>>),
     SetVoice(StoredVoice, oneshot::Sender<Result<(), ProblemView>>),
+    SetCameraRotation(u32, oneshot::Sender<Result<(), ProblemView>>),
     /// The page shows the devices for sound, or no longer.
     ShowSound(bool, oneshot::Sender<Result<(), ProblemView>>),
     SetSound(SoundChange, oneshot::Sender<Result<(), ProblemView>>),
@@ -105,6 +107,11 @@ impl SessionHandle {
     /// Cleans the voice otherwise, from now on and after the next start.
     pub async fn set_voice(&self, voice: StoredVoice) -> Result<(), ProblemView> {
         self.wish(|reply| Wish::SetVoice(voice, reply)).await
+    }
+
+    /// Turns the camera's pictures by these degrees, from now on and after the next start.
+    pub async fn set_camera_rotation(&self, degrees: u32) -> Result<(), ProblemView> {
+        self.wish(|reply| Wish::SetCameraRotation(degrees, reply)).await
     }
 
     /// The page shows the devices for sound, or no longer; the microphone is open meanwhile, unless there is a call.
@@ -264,6 +271,9 @@ impl Session {
                     Some(Wish::SignIn(sign_in, reply)) => { let _ = reply.send(self.sign_in(sign_in).await); }
                     Some(Wish::UseEmbedded(reply)) => { let _ = reply.send(self.use_embedded().await); }
                     Some(Wish::SetVoice(voice, reply)) => { let _ = reply.send(self.set_voice(voice).await); }
+                    Some(Wish::SetCameraRotation(degrees, reply)) => {
+                        let _ = reply.send(self.set_camera_rotation(degrees).await);
+                    }
                     Some(Wish::ShowSound(shown, reply)) => {
                         self.sound.show(shown);
                         let _ = reply.send(Ok(()));
@@ -339,6 +349,19 @@ impl Session {
         self.settings.voice = voice;
         self.save();
         self.tell_client(Command::SetVoice(voice.into())).await
+    }
+
+    async fn set_camera_rotation(&mut self, degrees: u32) -> Result<(), ProblemView> {
+        let rotation = Rotation::from_degrees(degrees)
+            .ok_or_else(|| problem("internal", "cameras are turned by right angles"))?;
+        self.settings.camera_rotation = degrees;
+        self.save();
+        self.tell_client(Command::SetCameraRotation(rotation)).await
+    }
+
+    /// As the settings have it, which a person may have written.
+    fn camera_rotation(&self) -> Rotation {
+        Rotation::from_degrees(self.settings.camera_rotation).unwrap_or_default()
     }
 
     async fn set_sound(&mut self, change: SoundChange) -> Result<(), ProblemView> {
@@ -449,6 +472,7 @@ impl Session {
             audio_codecs: SoundCodec::ALL.to_vec(),
             video_codecs: PictureCodec::ALL.to_vec(),
             opus: OpusWish::default(),
+            camera_rotation: self.camera_rotation(),
             voice: self.settings.voice.into(),
             ice_servers: Vec::new(),
             relay_only: false,
@@ -497,6 +521,7 @@ impl Session {
     fn publish(&self) {
         // The settings are known here alone.
         let view = ViewModel {
+            camera_rotation: self.camera_rotation().as_degrees(),
             voice: self.settings.voice,
             sound: self.sound.view(&self.choice, &self.settings),
             invitation: self.asked.as_ref().map(Asked::view),
@@ -568,6 +593,7 @@ impl State {
                 ended: None,
                 recent: Vec::new(),
                 notices: Vec::new(),
+                camera_rotation: 0,
                 voice: StoredVoice::default(),
                 sound: SoundView::default(),
                 invitation: None,

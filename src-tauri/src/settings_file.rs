@@ -28,6 +28,8 @@ pub struct StoredSettings {
     pub microphone: Option<String>,
     pub speaker: Option<String>,
     pub camera: Option<String>,
+    /// Degrees that the camera's pictures are turned by, clockwise; anything but a right angle is none.
+    pub camera_rotation: u32,
     /// Where an incoming call rings; `None` = on the speaker.
     pub ring: Option<String>,
     /// Percent; `None` = as loud as the ring was made.

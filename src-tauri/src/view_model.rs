@@ -25,6 +25,8 @@ pub struct ViewModel {
     /// Newest first.
     pub recent: Vec<RecentView>,
     pub notices: Vec<NoticeView>,
+    /// Degrees that the camera's pictures are turned by, clockwise: 0, 90, 180 or 270.
+    pub camera_rotation: u32,
     /// What is done to the voice of the microphone.
     pub voice: StoredVoice,
     pub sound: SoundView,

@@ -30,6 +30,8 @@ export interface Backend {
   setCamera(on: boolean): Promise<void>;
   /** Cleans the own voice otherwise, now and after the next start. */
   setVoice(voice: StoredVoice): Promise<void>;
+  /** Turns the own picture by 0, 90, 180 or 270 degrees clockwise, now and after the next start. */
+  setCameraRotation(degrees: number): Promise<void>;
   /** Presses keys of a telephone: 0 to 9, `*`, `#`. */
   sendDigits(digits: string): Promise<void>;
   /** The page shows the devices for sound, or no longer: the microphone is open meanwhile. */
@@ -84,6 +86,7 @@ export function tauriBackend(): Backend {
     setMuted: (muted) => invoke("set_muted", { muted }),
     setCamera: (on) => invoke("set_camera", { on }),
     setVoice: (voice) => invoke("set_voice", { voice }),
+    setCameraRotation: (degrees) => invoke("set_camera_rotation", { degrees }),
     sendDigits: (digits) => invoke("send_digits", { digits }),
     showSound: (shown) => invoke("show_sound", { shown }),
     setSoundDevice: (used, spec) => invoke("set_sound_device", { used, spec }),

@@ -575,7 +575,7 @@ describe("the settings of sound", () => {
   const open = async (name: string): Promise<Awaited<ReturnType<typeof renderApp>>> => {
     const backend = await renderApp(viewOf(name));
     await fireEvent.click(screen.getByRole("button", { name: "Preferences" }));
-    await fireEvent.click(screen.getByRole("button", { name: "Sound and voice…" }));
+    await fireEvent.click(screen.getByRole("button", { name: "Sound, voice and camera…" }));
     await settle();
     return backend;
   };
@@ -624,6 +624,21 @@ describe("the settings of sound", () => {
     ]);
   });
 
+  it("turn the own picture by a right angle", async () => {
+    const backend = await open("settings");
+    const list = screen.getByRole("combobox", { name: "Turn the picture" });
+    expect(within(list).getAllByRole("option").map((option) => option.textContent)).toEqual([
+      "As it is",
+      "90° clockwise",
+      "180° clockwise",
+      "270° clockwise",
+    ]);
+    await fireEvent.change(list, { target: { value: "270" } });
+    await settle();
+    expect(backend.asked.slice(1)).toEqual(["set_camera_rotation 270"]);
+    expect((list as HTMLSelectElement).value).toBe("270");
+  });
+
   it("say what keeps the microphone from being heard, and name one that is away", async () => {
     await open("settings_silent");
     expect(screen.queryByRole("meter")).toBeNull();
@@ -643,7 +658,7 @@ describe("the settings of sound", () => {
   it("name every control, in Chinese too", async () => {
     await renderApp(viewOf("settings", true), "zh");
     await fireEvent.click(screen.getByRole("button", { name: "偏好设置" }));
-    await fireEvent.click(screen.getByRole("button", { name: "声音与语音…" }));
+    await fireEvent.click(screen.getByRole("button", { name: "声音、语音与摄像头…" }));
     await settle();
     for (const control of document.querySelectorAll("button, input, select, [role=meter]")) {
       const label = control.getAttribute("aria-label") ?? control.closest("label")?.textContent ?? control.textContent;

@@ -259,6 +259,19 @@ async fn a_microphone_that_cannot_be_opened_is_said_where_its_level_would_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_camera_is_turned_by_right_angles_alone_and_stays_so() {
+    let shell = Shell::start("turned", &[], StoredSettings::default());
+    shell.shows(|view| on_embedded(view)).await;
+    shell.session.set_camera_rotation(270).await.unwrap();
+    shell.shows(|view| view.camera_rotation == 270).await;
+    let refused = shell.session.set_camera_rotation(45).await;
+    assert_eq!(refused.unwrap_err().code, "internal");
+    let stored = SettingsFile::in_folder(&shell.folder).load().unwrap();
+    assert_eq!(stored.camera_rotation, 270);
+    shell.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn devices_and_the_ring_are_chosen_each_for_itself_and_kept() {
     let shell = Shell::start("devices", &[], StoredSettings::default());
     shell.shows(|view| on_embedded(view)).await;

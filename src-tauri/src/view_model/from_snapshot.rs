@@ -101,6 +101,7 @@ pub fn view_model(snapshot: &Snapshot, account: &Account, now: Instant) -> ViewM
                 detail: notice.detail.clone(),
             })
             .collect(),
+        camera_rotation: 0,
         voice: StoredVoice::default(),
         sound: SoundView::default(),
         invitation: None,

@@ -15,6 +15,10 @@ found: FoundView | null, call: CallView | null, ended: EndedView | null,
  */
 recent: Array<RecentView>, notices: Array<NoticeView>, 
 /**
+ * Degrees that the camera's pictures are turned by, clockwise: 0, 90, 180 or 270.
+ */
+camera_rotation: number, 
+/**
  * What is done to the voice of the microphone.
  */
 voice: StoredVoice, sound: SoundView, 

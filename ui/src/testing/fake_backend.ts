@@ -70,6 +70,10 @@ export class FakeBackend implements Backend {
     return this.take(`set_voice ${words.join(" ")}`, { voice });
   }
 
+  setCameraRotation(degrees: number): Promise<void> {
+    return this.take(`set_camera_rotation ${degrees}`, { camera_rotation: degrees });
+  }
+
   sendDigits(digits: string): Promise<void> {
     return this.take(`send_digits ${digits}`);
   }

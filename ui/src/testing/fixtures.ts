@@ -71,6 +71,7 @@ export function fixture(name: string, chinese: boolean, now: number): ViewModel 
     ended: null,
     recent: recentCalls(names, now),
     notices: [],
+    camera_rotation: 0,
     voice: { echo_cancellation: true, noise_suppression: "normal", auto_gain_control: true, high_pass: true },
     sound: {
       microphones: [

@@ -38,6 +38,7 @@ export type Texts = {
     "title" | "noise" | "off" | "normal" | "strong" | "echo" | "gain" | "gainHint" | "highPass" | "highPassHint",
     string
   >;
+  camera: Record<"title" | "turn" | "turnHint" | "upright", string> & { turned: (degrees: string) => string };
   sound: Record<
     | "open"
     | "title"
@@ -293,9 +294,16 @@ export const en: Texts = {
     highPass: "Cut low rumble",
     highPassHint: "Takes away what is below every voice: steps, wind, fans.",
   },
+  camera: {
+    title: "Camera",
+    turn: "Turn the picture",
+    turnHint: "For a camera that is mounted on its side. Others see it turned too.",
+    upright: "As it is",
+    turned: (degrees) => `${degrees} clockwise`,
+  },
   sound: {
-    open: "Sound and voice…",
-    title: "Sound and voice",
+    open: "Sound, voice and camera…",
+    title: "Sound, voice and camera",
     microphone: "Microphone",
     speaker: "Speaker",
     ringOn: "Ring on",

@@ -55,9 +55,16 @@ export const zh: Texts = {
     highPass: "滤除低频噪声",
     highPassHint: "去掉低于人声的声音：脚步、风声、风扇。",
   },
+  camera: {
+    title: "摄像头",
+    turn: "旋转画面",
+    turnHint: "用于侧装的摄像头。对方看到的画面也会旋转。",
+    upright: "不旋转",
+    turned: (degrees) => `顺时针 ${degrees}`,
+  },
   sound: {
-    open: "声音与语音…",
-    title: "声音与语音",
+    open: "声音、语音与摄像头…",
+    title: "声音、语音与摄像头",
     microphone: "麦克风",
     speaker: "扬声器",
     ringOn: "响铃设备",

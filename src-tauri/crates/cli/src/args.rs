@@ -6,6 +6,7 @@ use ahoy_call::{Resolution, RoomId};
 use ahoy_media::codec::opus::OpusMode;
 use ahoy_media::codec::{PictureCodec, SoundCodec, UnknownPictureCodec};
 use ahoy_media::spec::DeviceSpec;
+use ahoy_media::video::Rotation;
 use ahoy_peer::{Credential, IceServer};
 use ahoy_signaling::zlm::DEFAULT_VHOST;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -141,6 +142,9 @@ pub struct SessionArgs {
     pub speaker: DeviceSpec,
     #[arg(long, default_value = "default", value_parser = device)]
     pub camera: DeviceSpec,
+    /// Turn the camera's pictures clockwise by 0, 90, 180 or 270 degrees.
+    #[arg(long, value_name = "DEGREES", default_value = "0", value_parser = rotation)]
+    pub rotate_camera: Rotation,
     /// Where received pictures go.
     #[arg(long, default_value = "null", value_parser = device)]
     pub screen: DeviceSpec,
@@ -208,6 +212,13 @@ pub fn room(text: &str) -> Result<RoomId, String> {
 
 fn device(text: &str) -> Result<DeviceSpec, String> {
     text.parse::<DeviceSpec>().map_err(|error| error.to_string())
+}
+
+fn rotation(text: &str) -> Result<Rotation, String> {
+    let degrees = text.parse().ok();
+    degrees
+        .and_then(Rotation::from_degrees)
+        .ok_or_else(|| "is none of 0, 90, 180, 270".to_owned())
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -290,6 +301,7 @@ mod tests {
             (&["call", "--to", "1", "--mic", "tone:x"][..], "tone:x"),
             (&["call", "--to", "1", "--size", "12"][..], "\"12\""),
             (&["call", "--to", "1", "--sound", "loud"][..], "low-delay"),
+            (&["call", "--to", "1", "--rotate-camera", "45"], "270"),
             (&["call", "--to", "1", "--ice-server", "http://x"][..], "http://x"),
             (&["call", "--to", "1", "--colour", "red"][..], "--colour"),
         ] {

@@ -301,6 +301,7 @@ fn settings(args: SessionArgs, credentials: Credentials) -> Settings {
             mode: args.sound,
             dtx: args.dtx,
         },
+        camera_rotation: args.rotate_camera,
         voice: match args.voice {
             VoiceWay::Raw => VoiceSettings::default(),
             VoiceWay::Clean => VoiceSettings::usual(),

@@ -304,6 +304,13 @@ impl Actor {
                 .sending_mut()
                 .ok_or(CommandRefused::NoCall)
                 .map(|live| live.set_voice_loss(percent)),
+            Command::SetCameraRotation(rotation) => {
+                self.settings.camera_rotation = rotation;
+                if let Some(live) = self.legs.sending_mut() {
+                    live.set_camera_rotation(rotation);
+                }
+                Ok(())
+            }
             Command::SetVoice(voice) => {
                 self.settings.voice = voice;
                 for session in self.legs.iter_mut().filter_map(Live::session) {

@@ -12,6 +12,7 @@ use ahoy_media::device::{
 use ahoy_media::spec::DeviceSpec;
 use ahoy_media::synthetic::echo_audio::audio_echo;
 use ahoy_media::synthetic::echo_video::video_echo;
+use ahoy_media::video::Rotation;
 use ahoy_signaling::{Auth, Secret};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -48,6 +49,7 @@ pub fn start(server: String, token: Secret) -> ClientHandle {
         audio_codecs: SoundCodec::ALL.to_vec(),
         video_codecs: PictureCodec::ALL.to_vec(),
         opus: OpusWish::default(),
+        camera_rotation: Rotation::None,
         // What was recorded is played as it arrived.
         voice: VoiceSettings::default(),
         ice_servers: Vec::new(),

@@ -15,7 +15,9 @@ use crate::stats::CallStats;
 use crate::verdict::{Judge, Sample, Verdict};
 use ahoy_call::{CallId, Constraints, Direction, MediaState, Toggle};
 use ahoy_media::codec::opus::OpusWish;
+use ahoy_media::lip_sync::LipSync;
 use ahoy_media::units::{Bitrate, Resolution};
+use ahoy_media::video::Rotation;
 use ahoy_media::video::send::stats::QualityLimitationReason;
 use ahoy_peer::{OutboundStats, Peer, PeerStats};
 use std::sync::Arc;
@@ -72,6 +74,8 @@ pub(crate) struct Live {
     pub(crate) peer: Option<Arc<Peer>>,
     pub(crate) media: Media,
     pub(crate) preview: Preview,
+    /// Where the sound and the pictures of this call meet, whenever each is opened.
+    pub(crate) lip_sync: LipSync,
     pub(crate) ringer: Option<Ringer>,
     pub(crate) muted: bool,
     pub(crate) attention: Attention,
@@ -137,6 +141,7 @@ impl Live {
             peer: None,
             media: Media::None,
             preview: Preview::None,
+            lip_sync: LipSync::default(),
             ringer: None,
             muted: false,
             attention: Attention::default(),
@@ -200,6 +205,16 @@ impl Live {
             session.set_muted(muted);
         }
         self.report_soon();
+    }
+
+    /// Turns the own picture otherwise, which may run already before the call does.
+    pub(crate) fn set_camera_rotation(&mut self, rotation: Rotation) {
+        if let Preview::Running(outgoing) = &self.preview {
+            outgoing.set_rotation(rotation);
+        }
+        if let Some(session) = self.session() {
+            session.set_camera_rotation(rotation);
+        }
     }
 
     pub(crate) fn set_voice_loss(&mut self, percent: u8) {

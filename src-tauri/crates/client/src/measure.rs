@@ -8,6 +8,7 @@ use crate::stats::{AudioIn, AudioOut, CallStats, Latency, Transport, VideoIn, Vi
 use crate::verdict::Sample;
 use ahoy_call::LinkQuality;
 use ahoy_media::codec::{PictureCodec, SoundCodec};
+use ahoy_media::units::NtpTime;
 use ahoy_peer::{PeerStats, SelectedCandidate};
 use std::time::{Duration, Instant};
 
@@ -121,6 +122,7 @@ fn fill_audio(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats) {
         payload_type: peer.audio_in.payload_type,
         channels: sound.channels,
         ptime: milliseconds(sound.frame_time),
+        estimated_playout_timestamp: media.sound_playout.map(NtpTime::as_millis),
     };
     stats.audio_out = AudioOut {
         packets_sent: peer.audio_out.packets,
@@ -160,6 +162,7 @@ fn fill_video(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats, plan:
         bitrate: received.bitrate.as_bps(),
         codec: received.codec.map(PictureCodec::name),
         payload_type: peer.video_in.payload_type,
+        estimated_playout_timestamp: media.picture_playout.map(NtpTime::as_millis),
     });
     stats.video_out = Some(VideoOut {
         bytes_sent: peer.video_out.bytes,

@@ -120,14 +120,17 @@ impl Actor {
     }
 
     pub(crate) fn opening(&self, call: CallId) -> Opening {
+        let leg = self.legs.get(&call);
         Opening {
-            choice: match self.legs.get(&call) {
+            choice: match leg {
                 Some(live) => streams::devices(&self.settings.devices, live.way),
                 None => self.settings.devices.clone(),
             },
+            lip_sync: leg.map(|live| live.lip_sync.clone()).unwrap_or_default(),
             call,
             devices: self.devices.clone(),
             limits: self.settings.limits.clone(),
+            camera_rotation: self.settings.camera_rotation,
             voice: self.settings.voice,
             opus: self.settings.opus,
             pictures: self.pictures.clone(),

@@ -19,16 +19,18 @@ use ahoy_media::device::{
     AudioSink, AudioSource, DeviceError, DeviceKind, Devices, VideoRequest, VideoSink, VideoSource,
 };
 use ahoy_media::jitter_buffer::JitterBufferSettings;
+use ahoy_media::lip_sync::LipSync;
 use ahoy_media::spec::DeviceSpec;
 use ahoy_media::synthetic::pattern::PatternSource;
 use ahoy_media::synthetic::silence::{SilentMicrophone, SilentSpeaker};
-use ahoy_media::units::{Bitrate, Resolution, RtpTime};
+use ahoy_media::units::{Bitrate, NtpTime, Resolution, RtpTime};
+use ahoy_media::video::Rotation;
 use ahoy_media::video::receive::stats::VideoReceiveStats;
 use ahoy_media::video::receive::{VideoReceive, VideoReceiveSetup};
 use ahoy_media::video::screen::SharedScreen;
 use ahoy_media::video::send::stats::VideoSendStats;
 use ahoy_media::video::send::{VideoSend, VideoSendSetup};
-use ahoy_peer::{Codec, Peer, SoundOut};
+use ahoy_peer::{Codec, MediaKind, Peer, SoundOut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -100,10 +102,12 @@ pub(crate) struct Opening {
     pub(crate) devices: Arc<dyn Devices>,
     pub(crate) choice: DeviceChoice,
     pub(crate) limits: Limits,
+    pub(crate) camera_rotation: Rotation,
     pub(crate) voice: VoiceSettings,
     pub(crate) opus: OpusWish,
     pub(crate) pictures: Pictures,
     pub(crate) inbox: Inbox,
+    pub(crate) lip_sync: LipSync,
 }
 
 /// The running media of a call.
@@ -120,6 +124,7 @@ pub(crate) struct MediaSession {
     sound: Option<SoundOut>,
     bitrate: Bitrate,
     played: bool,
+    lip_sync: LipSync,
 }
 
 /// The pictures of a call, both ways.
@@ -140,6 +145,9 @@ pub(crate) struct MediaStats {
     pub(crate) audio_in: AudioInStats,
     pub(crate) audio_out: AudioOutStats,
     pub(crate) video: Option<(VideoReceiveStats, VideoSendStats)>,
+    /// What is heard and seen at this moment, on the other side's clock.
+    pub(crate) sound_playout: Option<NtpTime>,
+    pub(crate) picture_playout: Option<NtpTime>,
     pub(crate) microphone_missing: bool,
 }
 
@@ -253,6 +261,7 @@ impl Opening {
             sound,
             bitrate: plan.audio,
             played: false,
+            lip_sync: self.lip_sync.clone(),
         };
         session.clean_voice();
         Ok(session)
@@ -274,6 +283,15 @@ impl Opening {
         };
         let failed = self.loss_reporter(DeviceKind::Speaker);
         let playout = AudioPlayout::start(sink, codec, channels, JitterBufferSettings::default(), failed)?;
+        playout.set_lip_sync(self.lip_sync.clone());
+        let lip_sync = self.lip_sync.clone();
+        peer.set_report_receiver(Box::new(move |kind, report| {
+            let mut alignment = lip_sync.lock();
+            match kind {
+                MediaKind::Audio => alignment.handle_sound_report(Instant::now(), report),
+                MediaKind::Video => alignment.handle_picture_report(Instant::now(), report),
+            }
+        }));
         let inlet = playout.inlet();
         let mut first = self.moment(false, MediaMoment::FirstReceived);
         peer.set_audio_receiver(Box::new(move |packet| {
@@ -326,6 +344,7 @@ impl Opening {
         let setup = VideoSendSetup {
             encoder: Box::new(PictureCodec::encoder),
             limits: plan.video,
+            rotation: self.camera_rotation,
             preview: Some(Box::new(SharedScreen::new(self.pictures.local.clone()))),
             ready: Box::new(move |next| ready.picture_codec(next)),
             send: Box::new(move |codec, frame| {
@@ -352,6 +371,7 @@ impl Opening {
             screen,
             request_keyframe: Box::new(move |_| inbox.media(&call, MediaNews::KeyframeWanted)),
             on_first_rendered: Box::new(move |_| rendered()),
+            lip_sync: self.lip_sync.clone(),
         };
         let receive = VideoReceive::start(setup).map_err(|error| unusable(DeviceKind::Screen, &error))?;
         let packets = receive.packets();
@@ -439,7 +459,20 @@ impl Opening {
     }
 }
 
+impl Outgoing {
+    pub(crate) fn set_rotation(&self, rotation: Rotation) {
+        self.send.set_rotation(rotation);
+    }
+}
+
 impl MediaSession {
+    /// Turns the own camera's pictures otherwise from now on.
+    pub(crate) fn set_camera_rotation(&self, rotation: Rotation) {
+        if let Some(video) = &self.video {
+            video.outgoing.set_rotation(rotation);
+        }
+    }
+
     /// Uses other processing of the voice from now on.
     pub(crate) fn set_voice(&mut self, voice: VoiceSettings) {
         self.voice = voice;
@@ -624,7 +657,13 @@ impl MediaSession {
     }
 
     pub(crate) fn stats(&self, now: Instant) -> MediaStats {
+        let (sound_playout, picture_playout) = {
+            let alignment = self.lip_sync.lock();
+            (alignment.sound_playout(now), alignment.picture_playout(now))
+        };
         MediaStats {
+            sound_playout,
+            picture_playout,
             audio_in: self.playout.stats(),
             audio_out: self.capture.stats(),
             video: self

@@ -221,6 +221,8 @@ impl Actor {
                 live.their_words.video.handle_word(report.video_quality);
                 if let Some(media) = report.media {
                     live.remote_media = media;
+                    let audible = media.audio != Some(Toggle::Off);
+                    live.lip_sync.lock().set_audible(audible);
                     if let (Some(session), Some(video)) = (live.session(), media.video) {
                         session.set_remote_video(video == Toggle::On);
                     }

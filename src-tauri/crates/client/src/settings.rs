@@ -6,6 +6,7 @@ use ahoy_media::codec::opus::OpusWish;
 use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::spec::DeviceSpec;
 use ahoy_media::units::Bitrate;
+use ahoy_media::video::Rotation;
 use ahoy_peer::IceServer;
 use ahoy_signaling::{Auth, ProtocolKind, Secret};
 use std::time::Duration;
@@ -102,6 +103,8 @@ pub struct Settings {
     pub video_codecs: Vec<PictureCodec>,
     /// What the sound is, where it goes as Opus, and what is wished to be received.
     pub opus: OpusWish,
+    /// How the own camera's pictures are turned.
+    pub camera_rotation: Rotation,
     /// What is done to the voice of a microphone in a room.
     pub voice: VoiceSettings,
     /// STUN and TURN servers of the user's own, used beside those that the server offers.

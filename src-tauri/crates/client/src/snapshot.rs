@@ -9,6 +9,7 @@ use ahoy_call::{CallEnd, CallId, CallState, Direction, LinkQuality, Party, Strea
 use ahoy_media::audio::voice::VoiceSettings;
 use ahoy_media::device::DeviceKind;
 use ahoy_media::spec::DeviceSpec;
+use ahoy_media::video::Rotation;
 use ahoy_peer::Digits;
 use ahoy_signaling::zlm::own::Room;
 use std::time::{Duration, Instant, SystemTime};
@@ -41,6 +42,8 @@ pub enum Command {
     SetCamera(bool),
     /// Loses so many percent of the own voice packets on purpose until the end of the call (Echo test).
     SetVoiceLoss(u8),
+    /// Turns the own camera's pictures otherwise, in this call and later ones.
+    SetCameraRotation(Rotation),
     /// Cleans the voice otherwise, in this call and later ones.
     SetVoice(VoiceSettings),
     /// Presses keys of a telephone in the live call.

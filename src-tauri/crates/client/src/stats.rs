@@ -80,6 +80,8 @@ pub struct AudioIn {
     pub channels: u16,
     /// Milliseconds of it (RFC 8866 §6.4).
     pub ptime: f64,
+    /// What is heard, in milliseconds since 1900 on the other side's clock.
+    pub estimated_playout_timestamp: Option<f64>,
 }
 
 /// Sent sound.
@@ -129,6 +131,8 @@ pub struct VideoIn {
     /// Name (RFC 4855) and payload type of the packet that came last.
     pub codec: Option<&'static str>,
     pub payload_type: Option<u8>,
+    /// What is seen, in milliseconds since 1900 on the other side's clock: that of the sound, when both are in time.
+    pub estimated_playout_timestamp: Option<f64>,
 }
 
 /// Sent pictures.

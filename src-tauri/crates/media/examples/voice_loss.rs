@@ -170,6 +170,7 @@ fn send(speech: &[f32], options: &Options) -> Heard {
                     ssrc: 1,
                     codec: None,
                     repaired: false,
+                    rotation: None,
                     arrived_at: now + delay,
                 });
             }
@@ -275,6 +276,7 @@ impl Repairs {
                 ssrc: 1,
                 codec: None,
                 repaired: true,
+                rotation: None,
                 arrived_at: now + ONE_WAY,
             };
             repaired.push((lost(), packet));

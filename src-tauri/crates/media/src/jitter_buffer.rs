@@ -23,7 +23,7 @@ pub use counters::JitterBufferCounters;
 pub use pace::Pace;
 
 use crate::packet::ReceivedPacket;
-use crate::units::SampleRate;
+use crate::units::{RtpTime, SampleRate};
 use bytes::Bytes;
 use reception::Arrival;
 use source::{Fate, Source};
@@ -224,6 +224,12 @@ impl JitterBuffer {
     pub fn current_delay(&self, now: Instant) -> Duration {
         let seconds = self.source.as_ref().and_then(|source| source.current_delay(now));
         Duration::from_secs_f64(seconds.unwrap_or(0.0).clamp(0.0, 60.0))
+    }
+
+    /// The stream that is played and the RTP time of the sample that the next pull begins with; `None` before playing.
+    pub fn next_sample(&self) -> Option<(u32, RtpTime)> {
+        let source = self.source.as_ref()?;
+        Some((source.ssrc, source.next_sample()?))
     }
 
     fn count_concealed(&mut self, samples: u32) {

@@ -9,6 +9,7 @@ pub mod codec;
 pub mod device;
 pub mod file;
 pub mod jitter_buffer;
+pub mod lip_sync;
 pub mod packet;
 pub mod sounds;
 pub mod spec;

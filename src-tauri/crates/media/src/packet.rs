@@ -1,7 +1,8 @@
 //! What passes between a pipeline and the peer connection.
 
 use crate::codec::SoundCodec;
-use crate::units::{RtpTime, SequenceNumber};
+use crate::units::{NtpTime, RtpTime, SequenceNumber};
+use crate::video::Rotation;
 use bytes::Bytes;
 use std::time::Instant;
 
@@ -32,5 +33,21 @@ pub struct ReceivedPacket {
     pub codec: Option<SoundCodec>,
     /// It was asked for again, so when it came tells nothing of the delay of the network.
     pub repaired: bool,
+    /// Pictures only: how to turn them from this one on, where the packet says so.
+    pub rotation: Option<Rotation>,
     pub arrived_at: Instant,
+}
+
+/// What the sender of a stream says of its clock (RFC 3550 §6.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SenderReport {
+    pub ssrc: u32,
+    /// RTP ticks per second of the stream.
+    pub clock_rate: u32,
+    /// One moment on the clock that all streams of the sender share.
+    pub ntp_time: NtpTime,
+    /// The same moment in the time of the stream.
+    pub rtp_time: RtpTime,
+    /// Sound and pictures of this sender belong together.
+    pub in_sync: bool,
 }

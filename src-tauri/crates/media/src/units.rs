@@ -105,6 +105,39 @@ impl RtpTime {
     }
 }
 
+/// A moment on the clock of whoever sends, as RTCP tells it: seconds since 1900 with 32 bits of fraction (RFC 3550 §4).
+/// Only differences on one clock mean anything; arithmetic wraps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct NtpTime(u64);
+
+impl NtpTime {
+    /// Fractions in a second.
+    const SECOND: f64 = 4_294_967_296.0;
+
+    pub const fn new(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+
+    /// So many seconds later, or earlier when negative.
+    pub fn plus(self, seconds: f64) -> Self {
+        Self(self.0.wrapping_add_signed((seconds * Self::SECOND) as i64))
+    }
+
+    /// Seconds from `earlier` to here, negative when `earlier` is in fact later.
+    pub fn since(self, earlier: Self) -> f64 {
+        self.0.wrapping_sub(earlier.0).cast_signed() as f64 / Self::SECOND
+    }
+
+    /// Milliseconds since 1900, as webrtc-stats has such times.
+    pub fn as_millis(self) -> f64 {
+        self.0 as f64 / Self::SECOND * 1000.0
+    }
+}
+
 /// A 16-bit RTP sequence number; arithmetic wraps (RFC 3550 §5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct SequenceNumber(u16);
@@ -137,6 +170,16 @@ mod tests {
         assert_eq!(RtpTime::new(5).since(RtpTime::new(u32::MAX - 4)), 10);
         assert_eq!(SequenceNumber::new(u16::MAX).next(), SequenceNumber::new(0));
         assert_eq!(SequenceNumber::new(0).since(SequenceNumber::new(65_535)), 1);
+    }
+
+    #[test]
+    fn ntp_times_differ_by_seconds_over_the_wrap_of_their_era() {
+        let late = NtpTime::new(u64::MAX - (1 << 31));
+        let next_era = late.plus(1.25);
+        assert!(next_era.as_u64() < late.as_u64());
+        assert!((next_era.since(late) - 1.25).abs() < 1e-9);
+        assert!((late.since(next_era) + 1.25).abs() < 1e-9);
+        assert_eq!(NtpTime::new(3 << 31).as_millis(), 1500.0);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod h264;
 pub mod latest;
 pub mod pace;
 pub mod receive;
+pub mod rotation;
 pub mod scale;
 pub mod screen;
 pub mod send;
@@ -15,3 +16,4 @@ pub mod vp8;
 pub mod vp9;
 
 pub use frame::{I420, PicturePool, VideoFrame};
+pub use rotation::Rotation;

@@ -2,14 +2,16 @@
 
 use ahoy_media::codec::{CodecError, EncodedPicture, EncoderSpeed, PictureCodec, VideoEncoder};
 use ahoy_media::device::{DeviceError, DeviceKind, VideoSink, VideoSource};
+use ahoy_media::lip_sync::LipSync;
 use ahoy_media::packet::{EncodedFrame, ReceivedPacket};
 use ahoy_media::synthetic::pattern::{self, PatternSource};
 use ahoy_media::units::{Bitrate, Resolution, SequenceNumber};
-use ahoy_media::video::VideoFrame;
 use ahoy_media::video::assembly::KeyframeRequest;
 use ahoy_media::video::receive::{VideoPackets, VideoReceive, VideoReceiveSetup};
+use ahoy_media::video::rotation::turned;
 use ahoy_media::video::send::stats::QualityLimitationReason;
 use ahoy_media::video::send::{NextPicture, VideoLimits, VideoSend, VideoSendSetup};
+use ahoy_media::video::{PicturePool, Rotation, VideoFrame};
 use bytes::Bytes;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -61,6 +63,7 @@ fn setup(mut send: impl FnMut(EncodedFrame) -> bool + Send + 'static) -> VideoSe
     VideoSendSetup {
         encoder: Box::new(PictureCodec::encoder),
         limits,
+        rotation: Rotation::None,
         preview: None,
         ready: Box::new(|_| Some(PictureCodec::Vp8)),
         send: Box::new(move |_, frame| send(frame)),
@@ -100,6 +103,7 @@ impl Packetizer {
                     ssrc: 1,
                     codec: None,
                     repaired: false,
+                    rotation: None,
                     arrived_at: Instant::now(),
                 }
             })
@@ -127,6 +131,7 @@ fn screen() -> Screen {
         on_first_rendered: Box::new(move |at| {
             first_tx.send(at).ok();
         }),
+        lip_sync: LipSync::default(),
     })
     .expect("a thread");
     Screen {
@@ -455,6 +460,7 @@ fn a_slow_decoder_loses_packets_at_the_queue_and_counts_them() {
         screen: Box::new(Stuck(Arc::clone(&hold))),
         request_keyframe: Box::new(|_| ()),
         on_first_rendered: Box::new(|_| ()),
+        lip_sync: LipSync::default(),
     })
     .expect("a thread");
     let packets = receive.packets();
@@ -468,6 +474,35 @@ fn a_slow_decoder_loses_packets_at_the_queue_and_counts_them() {
     assert!(refused >= 1000 - 512, "{refused}");
     assert_eq!(receive.stats(Instant::now()).packets_discarded, refused);
     drop(held);
+}
+
+#[test]
+fn a_camera_that_is_turned_is_seen_and_sent_so_and_can_be_turned_back() {
+    let ((tx, frames), (preview_tx, preview)) = (channel(), channel());
+    let setup = VideoSendSetup {
+        rotation: Rotation::Left,
+        preview: Some(Box::new(Shown(preview_tx))),
+        ..setup(move |frame| tx.send(frame).is_ok())
+    };
+    let send = VideoSend::start(setup, Some(pattern_at(30))).expect("threads");
+    let seen = preview.recv_timeout(LONG).expect("a picture").picture;
+    let sent = frames.recv_timeout(LONG).expect("a keyframe");
+    let decoded = PictureCodec::Vp8.decoder().decode(&sent.payload);
+    let decoded = decoded.expect("it is whole").expect("it is shown").picture;
+    let mut pool = PicturePool::default();
+    for picture in [seen, decoded] {
+        let size = picture.resolution();
+        assert_eq!(
+            size,
+            Resolution::new(SIZE.height, SIZE.width),
+            "no smaller for standing"
+        );
+        assert_eq!(pattern::read(&picture), None);
+        assert!(pattern::read(&turned(picture, Rotation::Right, &mut pool)).is_some());
+    }
+    send.set_rotation(Rotation::None);
+    let is_back = |picture: &VideoFrame| pattern::read(&picture.picture).is_some();
+    assert!(preview.iter().take(60).any(|picture| is_back(&picture)));
 }
 
 /// An encoder that takes as long as a slow machine, by the pixels.

@@ -13,6 +13,7 @@ use crate::outlet::Outlet;
 use crate::pacing::Pacing;
 use crate::repair_types::RepairTypes;
 use crate::rtx::RtxUnpacker;
+use crate::sdp::ORIENTATION;
 use crate::stream_binding::Bound;
 use crate::streams::LocalStreams;
 use crate::turn_stream::TurnStreams;
@@ -23,7 +24,7 @@ use rtc::interceptor::{
     CongestionControlBuilder, NackGeneratorBuilder, Registry, Slot, TwccReceiverBuilder, TwccSenderBuilder,
 };
 use rtc::peer_connection::transport::RTCDtlsRole;
-use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
+use rtc::rtp_transceiver::rtp_sender::{RTCRtpHeaderExtensionCapability, RtpCodecKind};
 use rtc::shared::error::Error;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -80,6 +81,8 @@ pub(crate) struct Workarounds {
     pub(crate) holds_candidates: bool,
     pub(crate) repeats_handshake: bool,
     pub(crate) refreshes_early: bool,
+    /// No workaround: says of each picture how it is to be turned, which this crate only reads. Number and content.
+    pub(crate) orientation: Option<(u8, u8)>,
 }
 
 #[cfg(test)]
@@ -94,6 +97,7 @@ impl Default for Workarounds {
             holds_candidates: true,
             repeats_handshake: true,
             refreshes_early: true,
+            orientation: None,
         }
     }
 }
@@ -137,6 +141,12 @@ pub(crate) fn media(
                 .map_err(failed)?;
         }
     }
+    let orientation = RTCRtpHeaderExtensionCapability {
+        uri: ORIENTATION.to_owned(),
+    };
+    engine
+        .register_header_extension(orientation, RtpCodecKind::Video, None)
+        .map_err(failed)?;
     let registry = configure_nack(Registry::new(), &mut engine);
     let registry = configure_rtcp_reports(registry);
     let registry = configure_twcc_receiver_only(registry, &mut engine).map_err(failed)?;
@@ -163,6 +173,7 @@ fn with_our_interceptors(
     let wire = WireTap::new(
         taps.ledger.clone(),
         taps.outlet.clone(),
+        taps.sinks.clone(),
         taps.repair_types.clone(),
         coverage,
         streams.video_rtx,

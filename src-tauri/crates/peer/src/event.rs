@@ -3,7 +3,7 @@
 use crate::config::{AudioCodec, VideoCodec};
 use ahoy_call::Candidate;
 use ahoy_media::codec::opus::OpusParameters;
-use ahoy_media::packet::ReceivedPacket;
+use ahoy_media::packet::{ReceivedPacket, SenderReport};
 use ahoy_media::units::Bitrate;
 
 /// Sent in order over the channel given to [`Peer::new`](crate::Peer::new).
@@ -92,3 +92,6 @@ pub type PictureSink = Box<dyn FnMut(VideoCodec, ReceivedPacket) + Send>;
 
 /// Takes received packets of sound, on a task of the peer connection: it copies or queues and never blocks.
 pub type PacketSink = Box<dyn FnMut(ReceivedPacket) + Send>;
+
+/// Takes what the other side says of the clocks of its streams, likewise.
+pub type ReportSink = Box<dyn FnMut(MediaKind, SenderReport) + Send>;

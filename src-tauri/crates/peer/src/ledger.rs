@@ -1,6 +1,7 @@
 //! The counters of both directions, kept beside the library because its own are wrong or start afresh at every
 //! renegotiation. Pure: fed by the taps in the packet path, read by `stats`.
 
+use crate::capture_clock::CaptureClock;
 use crate::codec::{AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE};
 use crate::event::MediaKind;
 use crate::sequence::{Arrival, SequenceLog};
@@ -56,7 +57,10 @@ impl Ledger {
 
     /// Sound is sent with this clock from here on, in Hz.
     pub(crate) fn set_audio_clock(&mut self, clock_rate: u32) {
-        self.audio_out.clock_rate = clock_rate;
+        if self.audio_out.clock_rate != clock_rate {
+            self.audio_out.clock_rate = clock_rate;
+            self.audio_out.captured = CaptureClock::new(clock_rate);
+        }
     }
 
     /// A stream of the other side was bound, perhaps not for the first time. `clock_rate` in Hz.
@@ -66,6 +70,32 @@ impl Ledger {
 
     pub(crate) fn handle_received(&mut self, now: Instant, kind: MediaKind, packet: Received) {
         self.inbound(kind).handle_packet(now, packet);
+    }
+
+    /// A frame is about to be sent on a stream of this side.
+    pub(crate) fn handle_captured(&mut self, ssrc: u32, captured_at: Instant, rtp_time: RtpTime) {
+        if let Some(out) = self.outbound_of(ssrc) {
+            out.captured.handle_frame(captured_at, rtp_time);
+        }
+    }
+
+    /// What is captured `now` in the time of a stream of this side; `None` before its first frame.
+    pub(crate) fn captured(&self, ssrc: u32, now: Instant) -> Option<RtpTime> {
+        let out = [&self.audio_out, &self.video_out]
+            .into_iter()
+            .find(|out| out.ssrc == ssrc)?;
+        out.captured.rtp_time(now)
+    }
+
+    /// The kind and the clock, in Hz, of a stream of the other side.
+    pub(crate) fn remote_stream(&self, ssrc: u32) -> Option<(MediaKind, u32)> {
+        [
+            (MediaKind::Audio, &self.audio_in),
+            (MediaKind::Video, &self.video_in),
+        ]
+        .into_iter()
+        .find(|(_, inbound)| inbound.ssrc == Some(ssrc))
+        .map(|(kind, inbound)| (kind, inbound.clock_rate))
     }
 
     /// An RTP packet passed the last interceptor on its way out. `bytes` are of the payload.
@@ -276,6 +306,7 @@ struct Outbound {
     /// The newest report block about this stream and when it came.
     remote: Option<(Instant, RemoteInboundStats)>,
     clock_rate: u32,
+    captured: CaptureClock,
     stats: OutboundStats,
 }
 
@@ -284,6 +315,7 @@ impl Outbound {
         Self {
             ssrc,
             clock_rate,
+            captured: CaptureClock::new(clock_rate),
             ..Self::default()
         }
     }

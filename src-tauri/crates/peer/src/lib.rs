@@ -4,6 +4,7 @@
 //! runtime; packet sinks are called on those tasks and must not block. Nothing here knows signaling, devices or codecs'
 //! insides: frames come encoded and leave as RTP payloads.
 
+mod capture_clock;
 mod channel;
 mod check_code;
 mod codec;
@@ -60,7 +61,7 @@ pub use config::{AudioCodec, Credential, IceServer, OfferMedia, PeerConfig, Vide
 pub use digits::{BadDigits, Digits, DigitsRefused};
 pub use error::PeerError;
 pub use event::{
-    Codec, MediaKind, PacketSink, PeerEvent, PictureSink, RemoteTrack, SoundOut, TransportState,
+    Codec, MediaKind, PacketSink, PeerEvent, PictureSink, RemoteTrack, ReportSink, SoundOut, TransportState,
 };
 pub use frame_sender::FrameSender;
 pub use peer::Peer;

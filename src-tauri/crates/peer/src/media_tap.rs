@@ -6,14 +6,16 @@
 use crate::codec::{audio_clock_rate, codec_of, is_events};
 use crate::config::{AudioCodec, VideoCodec};
 use crate::digits::DigitReceiver;
-use crate::event::{Codec, MediaKind, PacketSink, PeerEvent, PictureSink, RemoteTrack};
+use crate::event::{Codec, MediaKind, PacketSink, PeerEvent, PictureSink, RemoteTrack, ReportSink};
 use crate::interceptor::Passage;
 use crate::ledger::{Ledger, Received};
 use crate::outlet::Outlet;
-use ahoy_media::packet::ReceivedPacket;
+use ahoy_media::packet::{ReceivedPacket, SenderReport};
 use ahoy_media::units::{RtpTime, SequenceNumber};
+use ahoy_media::video::Rotation;
 use rtc::interceptor::{Attribute, AttributedPacket, Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtp::header::Header;
 use rtc::sansio::Protocol;
 use rtc::shared::TransportContext;
 use rtc::shared::error::Error;
@@ -30,6 +32,11 @@ const MOST_EARLY: usize = 1024;
 pub(crate) struct Sinks {
     audio: Option<PacketSink>,
     video: Option<PictureSink>,
+    reports: Option<ReportSink>,
+    /// By the other side's description its sound and its pictures are not of one stream.
+    apart: bool,
+    /// The header extension of the other side's pictures that says how they are to be turned.
+    orientation: Option<u8>,
     /// Pictures that came while the devices were being opened. A MediaServer says what a stream's pictures need to be
     /// decoded once, in the very first packets.
     early: Vec<(VideoCodec, ReceivedPacket)>,
@@ -51,6 +58,34 @@ impl Sinks {
             sink(codec, packet);
         }
         self.video = Some(sink);
+    }
+
+    pub(crate) fn set_reports(&mut self, sink: ReportSink) {
+        self.reports = Some(sink);
+    }
+
+    /// Hears whether the other side's sound and pictures belong together.
+    pub(crate) fn set_in_sync(&mut self, in_sync: bool) {
+        self.apart = !in_sync;
+    }
+
+    /// Hears in which header extension pictures say how they are to be turned.
+    pub(crate) fn set_orientation(&mut self, number: Option<u8>) {
+        self.orientation = number;
+    }
+
+    /// How the pictures from this packet on are to be turned; `None` when it does not say.
+    fn rotation(&self, header: &Header) -> Option<Rotation> {
+        let content = header.get_extension(self.orientation?)?;
+        content.first().copied().map(Rotation::from_orientation)
+    }
+
+    /// Hands on what the other side says of one of its streams.
+    pub(crate) fn take_report(&mut self, kind: MediaKind, report: SenderReport) {
+        if let Some(sink) = &mut self.reports {
+            let in_sync = !self.apart;
+            sink(kind, SenderReport { in_sync, ..report });
+        }
     }
 
     fn take_picture(&mut self, codec: VideoCodec, packet: ReceivedPacket) {
@@ -199,6 +234,10 @@ impl MediaTap {
             ssrc: packet.header.ssrc,
             codec,
             repaired,
+            rotation: match kind {
+                MediaKind::Audio => None,
+                MediaKind::Video => sinks.rotation(&packet.header),
+            },
             arrived_at: now,
         };
         match kind {
@@ -323,6 +362,7 @@ mod tests {
             ssrc: 1,
             codec: None,
             repaired: false,
+            rotation: None,
             arrived_at: Instant::now(),
         }
     }
@@ -340,6 +380,27 @@ mod tests {
         sinks.take_picture(VideoCodec::H264, packet(3));
         let taken: Vec<SequenceNumber> = rx.try_iter().collect();
         assert_eq!(taken, [0, 1, 2, 3].map(SequenceNumber::new));
+    }
+
+    #[test]
+    fn whatever_the_extension_holds_it_turns_by_right_angles_or_says_nothing() {
+        let mut sinks = Sinks::default();
+        let header = |content: &'static [u8]| {
+            let mut header = Header::default();
+            header
+                .set_extension(4, Bytes::from_static(content))
+                .expect("it fits");
+            header
+        };
+        assert_eq!(sinks.rotation(&header(&[1])), None, "not agreed on");
+        sinks.set_orientation(Some(4));
+        assert_eq!(sinks.rotation(&Header::default()), None);
+        assert_eq!(sinks.rotation(&header(&[])), None);
+        assert_eq!(sinks.rotation(&header(&[1])), Some(Rotation::Right));
+        assert_eq!(sinks.rotation(&header(&[0xfe, 1, 2, 3])), Some(Rotation::Half));
+        assert_eq!(sinks.rotation(&header(&[0xff; 16])), Some(Rotation::Left));
+        sinks.set_orientation(Some(5));
+        assert_eq!(sinks.rotation(&header(&[1])), None, "that of another number");
     }
 
     #[test]

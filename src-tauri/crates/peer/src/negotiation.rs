@@ -117,6 +117,10 @@ pub(crate) struct Negotiation {
     /// Payload types of digits with their clocks, as each side numbers what it receives.
     local_events: Vec<(u8, u32)>,
     remote_events: Vec<(u8, u32)>,
+    /// The other side's sound and pictures belong together.
+    in_sync: bool,
+    /// The number of the header extension that says how pictures are to be turned.
+    orientation: Option<u8>,
     proposal: Option<Proposal>,
     #[cfg(test)]
     workarounds: Workarounds,
@@ -147,6 +151,8 @@ impl Negotiation {
             remote_repairs: Vec::new(),
             local_events: Vec::new(),
             remote_events: Vec::new(),
+            in_sync: true,
+            orientation: None,
             proposal: None,
             #[cfg(test)]
             workarounds: Workarounds::default(),
@@ -397,6 +403,16 @@ impl Negotiation {
         self.local_events.iter().map(|&(number, _)| number)
     }
 
+    /// Whether the other side's sound and pictures belong together.
+    pub(crate) fn in_sync(&self) -> bool {
+        self.in_sync
+    }
+
+    /// The number of the header extension that says how the other side's pictures are to be turned.
+    pub(crate) fn orientation(&self) -> Option<u8> {
+        self.orientation
+    }
+
     /// As what digits are sent beside this codec, and their clock, which must be its own.
     fn events_beside(&self, codec: AudioCodec) -> Option<(u8, u32)> {
         let clock = audio_clock_rate(codec);
@@ -550,6 +566,7 @@ impl Negotiation {
         };
         self.local_video = sdp::video_codecs(&sdp);
         self.local_repairs = sdp::repairs(&sdp);
+        self.orientation = sdp::orientation(&sdp);
         connection.set_local_description(description).await?;
         if !self.described {
             return Ok(sdp);
@@ -570,6 +587,7 @@ impl Negotiation {
         self.remote_events = sdp::telephone_events(remote_sdp);
         self.remote_video = sdp::video_codecs(remote_sdp);
         self.remote_repairs = sdp::repairs(remote_sdp);
+        self.in_sync = sdp::in_sync(remote_sdp);
         for candidate in self.candidates.handle_description(sdp::ice_ufrag(remote_sdp)) {
             apply_candidate(connection, candidate).await;
         }

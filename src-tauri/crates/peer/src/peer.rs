@@ -8,7 +8,7 @@ use crate::early_media::Keys;
 use crate::engine::{self, Taps};
 use crate::error::PeerError;
 use crate::event::Codec;
-use crate::event::{MediaKind, PacketSink, PeerEvent, PictureSink, SoundOut, TransportState};
+use crate::event::{MediaKind, PacketSink, PeerEvent, PictureSink, ReportSink, SoundOut, TransportState};
 use crate::event_numbers::EventNumbers;
 use crate::frame_sender::FrameSender;
 use crate::handler::{Handler, SharedHandler};
@@ -152,11 +152,14 @@ impl Peer {
         let track_out = |media: &LocalMedia, sender: &FrameSender, ssrc| {
             let packetizer = Packetizer::new(ssrc, streams.first_sequence);
             #[cfg(test)]
-            let packetizer = packetizer.with_fresh_headers(setup.workarounds.fresh_headers);
+            let packetizer = packetizer
+                .with_fresh_headers(setup.workarounds.fresh_headers)
+                .with_orientation(setup.workarounds.orientation.filter(|_| ssrc == streams.video));
             TrackOut {
                 track: media.track(),
                 gate: Arc::clone(sender.gate()),
                 packetizer,
+                ledger: Arc::clone(&taps.ledger),
             }
         };
         let mut senders = Vec::new();
@@ -342,6 +345,15 @@ impl Peer {
         }
     }
 
+    /// Sets where goes what the other side says of the clocks of its streams; the sink before it is dropped. A sink must
+    /// not call the peer.
+    pub fn set_report_receiver(&self, sink: ReportSink) {
+        if self.open().is_ok() {
+            let mut sinks = self.inner.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+            sinks.set_reports(sink);
+        }
+    }
+
     /// Returns the way for encoded sound.
     pub fn audio_out(&self) -> FrameSender {
         self.inner.audio_out.clone()
@@ -439,14 +451,16 @@ impl Drop for Peer {
 impl Inner {
     /// Both ways of media do from here on what was negotiated.
     async fn follow(&self, negotiation: &Negotiation) {
-        self.sinks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .set_payload_types(
+        {
+            let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+            sinks.set_payload_types(
                 negotiation.audio_payload_types(),
                 negotiation.video_payload_types(),
                 negotiation.events_received(),
             );
+            sinks.set_in_sync(negotiation.in_sync());
+            sinks.set_orientation(negotiation.orientation());
+        }
         self.repair_types.set_received(negotiation.repairs_received());
         negotiation
             .open_gates(

@@ -2,9 +2,13 @@
 
 mod events;
 mod opus;
+mod orientation;
+mod streams;
 
 pub(crate) use events::{answered_events, offered_events, with_events};
 pub(crate) use opus::{opus_parameters, with_opus_wish};
+pub(crate) use orientation::{ORIENTATION, orientation};
+pub(crate) use streams::in_sync;
 
 use crate::codec::EVENTS;
 use crate::config::{AudioCodec, VideoCodec};

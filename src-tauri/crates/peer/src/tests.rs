@@ -4,6 +4,7 @@ mod fast_clock;
 mod long_relay;
 mod lossy;
 mod moving;
+mod orientation;
 mod voice;
 mod workarounds;
 

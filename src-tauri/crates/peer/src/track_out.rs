@@ -3,13 +3,14 @@
 use crate::digits::EventPacket;
 use crate::event::{Codec, MediaKind};
 use crate::frame_sender::{Gate, QueuedFrame};
+use crate::ledger::Ledger;
 use crate::payload::PicturePayloads;
 use ahoy_media::packet::EncodedFrame;
 use ahoy_media::units::RtpTime;
 use bytes::Bytes;
 use rtc::rtp::Packet;
 use rtc::rtp::header::Header;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::mpsc;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
@@ -21,6 +22,9 @@ pub(crate) struct Packetizer {
     pictures: PicturePayloads,
     #[cfg(test)]
     damages_headers: bool,
+    /// Number and content of the extension that says how pictures are to be turned.
+    #[cfg(test)]
+    orientation: Option<(u8, u8)>,
 }
 
 impl Packetizer {
@@ -31,7 +35,15 @@ impl Packetizer {
             pictures: PicturePayloads::new(),
             #[cfg(test)]
             damages_headers: false,
+            #[cfg(test)]
+            orientation: None,
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_orientation(mut self, orientation: Option<(u8, u8)>) -> Self {
+        self.orientation = orientation;
+        self
     }
 
     #[cfg(test)]
@@ -46,7 +58,7 @@ impl Packetizer {
             Codec::Video(codec) => self.pictures.split(codec, &frame.payload, frame.keyframe),
         };
         let last = payloads.len().saturating_sub(1);
-        payloads
+        let packets = payloads
             .into_iter()
             .enumerate()
             .map(|(index, payload)| Packet {
@@ -57,7 +69,23 @@ impl Packetizer {
                 ),
                 payload,
             })
-            .collect()
+            .collect();
+        #[cfg(test)]
+        let packets = self.oriented(packets, frame.keyframe);
+        packets
+    }
+
+    /// As browsers and telephones do: in the last packet of a keyframe.
+    #[cfg(test)]
+    fn oriented(&self, mut packets: Vec<Packet>, keyframe: bool) -> Vec<Packet> {
+        if let (Some((number, content)), Some(last), true) = (self.orientation, packets.last_mut(), keyframe)
+        {
+            let content = Bytes::from(vec![content]);
+            last.header
+                .set_extension(number, content)
+                .expect("a number that fits");
+        }
+        packets
     }
 
     fn packetize_events(&mut self, payload_type: u8, events: &[EventPacket]) -> Vec<Packet> {
@@ -96,16 +124,24 @@ pub(crate) struct TrackOut {
     pub(crate) track: TrackSlot,
     pub(crate) gate: Arc<Gate>,
     pub(crate) packetizer: Packetizer,
+    pub(crate) ledger: Arc<Mutex<Ledger>>,
 }
 
 impl TrackOut {
     /// Sends every frame at once; pictures are spread further on, by the connection.
     pub(crate) async fn send(mut self, mut frames: mpsc::Receiver<QueuedFrame>) {
         while let Some(queued) = frames.recv().await {
+            self.note_captured(&queued.frame);
             for packet in self.packets_of(&queued) {
                 self.write(packet).await;
             }
         }
+    }
+
+    /// A frame that is not sent tells the time too: voice that pauses is heard again at its moment.
+    fn note_captured(&self, frame: &EncodedFrame) {
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        ledger.handle_captured(self.packetizer.ssrc, frame.captured_at, frame.rtp_time);
     }
 
     /// Nothing while the connection is down or another codec is agreed on: such frames are of no use later.

@@ -5,6 +5,7 @@ use ahoy_media::audio::voice::VoiceSettings;
 use ahoy_media::codec::opus::OpusWish;
 use ahoy_media::codec::{PictureCodec, SoundCodec};
 use ahoy_media::spec::DeviceSpec;
+use ahoy_media::video::Rotation;
 use ahoy_signaling::Auth;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ pub fn settings(server: String, credentials: Credentials) -> Settings {
         audio_codecs: SoundCodec::ALL.to_vec(),
         video_codecs: PictureCodec::ALL.to_vec(),
         opus: OpusWish::default(),
+        camera_rotation: Rotation::None,
         voice: VoiceSettings::default(),
         ice_servers: Vec::new(),
         relay_only: false,

@@ -12,6 +12,7 @@ use crate::audio::render_tap::RenderTap;
 use crate::codec::SoundCodec;
 use crate::device::{AudioSink, DeviceError, DeviceKind};
 use crate::jitter_buffer::{JitterBufferCounters, JitterBufferSettings};
+use crate::lip_sync::{HeardAt, LipSync};
 use crate::packet::ReceivedPacket;
 use crate::synthetic::silence::SilentSpeaker;
 use crate::thread::OwnedThread;
@@ -93,6 +94,7 @@ struct Shared {
     /// Newest wins.
     sink: Option<Box<dyn AudioSink>>,
     tap: Option<RenderTap>,
+    lip_sync: Option<LipSync>,
     stats: AudioInStats,
 }
 
@@ -127,6 +129,7 @@ impl AudioPlayout {
             pipeline,
             fill: FillTarget::new(),
             tap: None,
+            lip_sync: LipSync::default(),
             samples: Vec::with_capacity(MOST_SAMPLES),
             rx,
             overflowed: Arc::clone(&overflowed),
@@ -159,6 +162,11 @@ impl AudioPlayout {
         self.lock().tap = Some(tap);
     }
 
+    /// Tells from now on what is heard when, so that pictures can wait for it.
+    pub fn set_lip_sync(&self, lip_sync: LipSync) {
+        self.lock().lip_sync = Some(lip_sync);
+    }
+
     pub fn stats(&self) -> AudioInStats {
         self.lock().stats
     }
@@ -177,6 +185,7 @@ struct Running<E> {
     pipeline: PlayoutPipeline,
     fill: FillTarget,
     tap: Option<RenderTap>,
+    lip_sync: LipSync,
     samples: Vec<f32>,
     rx: Receiver<ReceivedPacket>,
     overflowed: Arc<AtomicU64>,
@@ -190,10 +199,13 @@ impl<E: FnMut(DeviceError)> Running<E> {
         while let Ok(packet) = self.rx.try_recv() {
             self.pipeline.handle_packet(packet);
         }
-        let (replacement, tap) = {
+        let (replacement, tap, lip_sync) = {
             let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-            (shared.sink.take(), shared.tap.take())
+            (shared.sink.take(), shared.tap.take(), shared.lip_sync.take())
         };
+        if let Some(lip_sync) = lip_sync {
+            self.lip_sync = lip_sync;
+        }
         if tap.is_some() {
             self.tap = tap;
         }
@@ -204,7 +216,15 @@ impl<E: FnMut(DeviceError)> Running<E> {
             }
         }
         match self.fill_sink(now) {
-            Ok(queued) => self.publish(now, queued),
+            Ok(queued) => {
+                let heard = self.pipeline.next_sample().map(|(ssrc, rtp_time)| HeardAt {
+                    ssrc,
+                    rtp_time,
+                    at: now + queued,
+                });
+                self.lip_sync.lock().handle_heard(now, heard);
+                self.publish(now, queued);
+            }
             Err(error) => {
                 tracing::info!(%error, "speaker stopped, sound is dropped");
                 let silence = SilentSpeaker::new();

@@ -119,6 +119,16 @@ impl Source {
         }
     }
 
+    /// RTP time of the sample that the next pull begins with; `None` before playing.
+    pub(super) fn next_sample(&self) -> Option<RtpTime> {
+        let Phase::Playing(line) = self.phase else {
+            return None;
+        };
+        let (_, newest) = self.newest?;
+        let ticks = (line.next - newest).div_euclid(self.samples_per_tick);
+        Some(self.newest_rtp.plus(ticks as u32))
+    }
+
     /// Takes a packet that reception has numbered.
     pub(super) fn hold(&mut self, number: i64, packet: ReceivedPacket, content: PacketContent) -> Fate {
         let time = self.extend(packet.rtp_time);

@@ -49,7 +49,28 @@ fn packet(n: u32, arrived_at: Instant) -> ReceivedPacket {
         ssrc: 1,
         codec: None,
         repaired: false,
+        rotation: None,
         arrived_at,
+    }
+}
+
+#[test]
+fn the_next_sample_is_told_in_the_ticks_of_the_stream_over_the_wrap() {
+    let start = Instant::now();
+    let mut buffer = JitterBuffer::new(JitterBufferSettings::default(), SampleRate::from_hz(8_000));
+    let rtp_time = |n: u32| RtpTime::new((n * 160).wrapping_add(u32::MAX - 400));
+    for n in 0..10 {
+        let sent = ReceivedPacket {
+            rtp_time: rtp_time(n),
+            ..packet(n, start + FRAME * n)
+        };
+        buffer.insert(sent, PLAIN);
+        assert_eq!(buffer.next_sample(), None, "nothing is played yet");
+    }
+    for n in 1..=10 {
+        let pull = buffer.pull(start + FRAME * (10 + n));
+        assert!(matches!(pull.playout, Playout::Decode(_)));
+        assert_eq!(buffer.next_sample(), Some((1, rtp_time(n))));
     }
 }
 
@@ -530,6 +551,7 @@ fn a_new_ssrc_begins_anew_and_stragglers_of_the_old_one_do_not_switch_back() {
     }
     let straggler = ReceivedPacket {
         repaired: false,
+        rotation: None,
         arrived_at: start + ms(1_050),
         ..packet(49, start)
     };

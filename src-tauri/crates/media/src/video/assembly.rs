@@ -14,6 +14,7 @@ pub use keyframe_asking::KeyframeRequest;
 
 use crate::packet::ReceivedPacket;
 use crate::units::RtpTime;
+use crate::video::Rotation;
 use bytes::{Bytes, BytesMut};
 use keyframe_asking::KeyframeAsking;
 use repair_wait::RepairWait;
@@ -30,6 +31,8 @@ pub struct AssembledFrame {
     pub payload: Bytes,
     pub keyframe: bool,
     pub rtp_time: RtpTime,
+    /// How it is to be turned; `None` = as the one before.
+    pub rotation: Option<Rotation>,
     /// When its first packet came.
     pub first_arrived_at: Instant,
 }
@@ -94,6 +97,7 @@ struct Held {
     content: Bytes,
     rtp_time: RtpTime,
     marker: bool,
+    rotation: Option<Rotation>,
     arrived_at: Instant,
 }
 
@@ -184,6 +188,7 @@ impl<F: PayloadFormat> FrameAssembly<F> {
             content: content.unwrap_or_default(),
             rtp_time: packet.rtp_time,
             marker: packet.marker,
+            rotation: packet.rotation,
             arrived_at: packet.arrived_at,
         };
         self.packets.insert(number, held);
@@ -343,7 +348,7 @@ impl<F: PayloadFormat> FrameAssembly<F> {
             self.counts.frames_dropped += 1;
             return None;
         }
-        let (mut arrived_at, rtp_time) = (first.arrived_at, first.rtp_time);
+        let (mut arrived_at, rtp_time, mut rotation) = (first.arrived_at, first.rtp_time, first.rotation);
         let payload = match pieces.next() {
             None => first.content,
             Some(second) => {
@@ -351,6 +356,8 @@ impl<F: PayloadFormat> FrameAssembly<F> {
                 for piece in std::iter::once(second).chain(pieces) {
                     arrived_at = arrived_at.min(piece.arrived_at);
                     keyframe |= piece.starts_keyframe();
+                    // The last packet of a picture says it (3GPP TS 26.114 §7.4.5).
+                    rotation = piece.rotation.or(rotation);
                     whole.extend_from_slice(&piece.content);
                 }
                 whole.freeze()
@@ -366,6 +373,7 @@ impl<F: PayloadFormat> FrameAssembly<F> {
             payload,
             keyframe,
             rtp_time,
+            rotation,
             first_arrived_at: arrived_at,
         })
     }

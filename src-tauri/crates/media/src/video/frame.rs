@@ -88,9 +88,10 @@ pub struct PicturePool {
 }
 
 impl PicturePool {
-    /// Pictures kept for use again: one being drawn, one in each newest-wins slot of a pipeline (two), one at the
-    /// encoder, one at each of preview and screen, two spare. Chosen, not measured.
-    pub const KEPT: usize = 8;
+    /// Pictures kept for use again. Of a camera: one being drawn, one in each newest-wins slot of a pipeline (two), one at
+    /// the encoder, one at each of preview and screen. Of a decoder: those that wait for their sound, one being decoded, one
+    /// at the screen, and one to spare. A picture is only made when all are in use.
+    pub const KEPT: usize = 11;
 
     /// Draws a picture. The buffer holds an old picture or black; `draw` writes every pixel.
     pub fn draw(&mut self, resolution: Resolution, draw: impl FnOnce(&mut I420)) -> Arc<I420> {

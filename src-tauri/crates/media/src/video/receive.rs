@@ -1,16 +1,21 @@
 //! Thread `video-rx`: packets to pictures on a screen.
 //!
-//! Owns the frame assembly, the decoder and the screen. Waits for packets or for a deadline of the assembly; the
-//! decisions are in [`super::assembly`], the counting in [`stats`].
+//! Owns the frame assembly, the decoder and the screen. Waits for packets, for a deadline of the assembly or for the moment
+//! of a picture; the decisions are in [`super::assembly`] and [`crate::lip_sync`], the counting in [`stats`].
 
+mod display;
 pub mod stats;
 
 use super::assembly::{AssembledFrame, AssemblyCounts, FrameAssembly, KeyframeRequest};
 use crate::codec::{PictureCodec, VideoDecoder};
 use crate::device::VideoSink;
+use crate::lip_sync::LipSync;
 use crate::packet::ReceivedPacket;
 use crate::thread::{OwnedThread, Stop};
 use crate::units::SequenceNumber;
+use crate::video::rotation::turned;
+use crate::video::{PicturePool, Rotation, VideoFrame};
+use display::Display;
 use stats::{StatsKeeper, VideoReceiveStats};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,6 +37,8 @@ pub struct VideoReceiveSetup {
     pub request_keyframe: Box<dyn FnMut(KeyframeRequest) + Send>,
     /// Called on `video-rx` when the first picture has been shown.
     pub on_first_rendered: Box<dyn FnOnce(Instant) + Send>,
+    /// What the pictures wait for.
+    pub lip_sync: LipSync,
 }
 
 /// A running receiver of one video stream; dropping it ends the thread.
@@ -65,9 +72,13 @@ impl VideoReceive {
         let pipeline = Pipeline {
             stream: None,
             counts_before: AssemblyCounts::default(),
-            screen: setup.screen,
             request_keyframe: setup.request_keyframe,
-            on_first_rendered: Some(setup.on_first_rendered),
+            display: Display::new(
+                setup.screen,
+                setup.on_first_rendered,
+                setup.lip_sync,
+                Arc::clone(&shared),
+            ),
             shared: Arc::clone(&shared),
         };
         let thread = OwnedThread::spawn("video-rx", move |stop| pipeline.run(&rx, &stop))?;
@@ -94,7 +105,7 @@ impl VideoReceive {
 
     /// Tells that the sender paused on purpose (muted or on hold), so that the gap is no freeze.
     pub fn handle_pause(&self) {
-        self.shared.stats().handle_pause();
+        self.shared.stats().handle_pause(Instant::now());
     }
 
     pub fn stats(&self, now: Instant) -> VideoReceiveStats {
@@ -130,9 +141,8 @@ struct Pipeline {
     stream: Option<Stream>,
     /// Of the streams before.
     counts_before: AssemblyCounts,
-    screen: Box<dyn VideoSink>,
     request_keyframe: Box<dyn FnMut(KeyframeRequest) + Send>,
-    on_first_rendered: Option<Box<dyn FnOnce(Instant) + Send>>,
+    display: Display,
     shared: Arc<Shared>,
 }
 
@@ -143,6 +153,9 @@ struct Stream {
     decoder: Box<dyn VideoDecoder>,
     newest: SequenceNumber,
     ssrc: u32,
+    /// Of the pictures from here on.
+    rotation: Rotation,
+    turned: PicturePool,
 }
 
 impl Stream {
@@ -153,6 +166,8 @@ impl Stream {
             decoder: codec.decoder(),
             newest: packet.sequence,
             ssrc: packet.ssrc,
+            rotation: Rotation::None,
+            turned: PicturePool::default(),
         }
     }
 
@@ -168,15 +183,16 @@ impl Pipeline {
             if !self.take_packets(rx) {
                 return;
             }
+            self.display.show_due(Instant::now());
             let rtt = Duration::from_micros(self.shared.round_trip.load(Ordering::Relaxed));
             let Some(stream) = &mut self.stream else {
                 continue;
             };
             stream.assembly.set_round_trip(rtt);
             while let Some(frame) = stream.assembly.poll_frame(Instant::now()) {
-                let shown = stream.show(&frame, &mut *self.screen, &self.shared);
-                if shown && let Some(on_first_rendered) = self.on_first_rendered.take() {
-                    on_first_rendered(Instant::now());
+                if let Some(picture) = stream.decode(&frame, &self.shared) {
+                    let now = Instant::now();
+                    self.display.take(now, stream.ssrc, frame.rtp_time, picture);
                 }
             }
             if let Some(reason) = stream.assembly.poll_keyframe_request(Instant::now()) {
@@ -191,10 +207,14 @@ impl Pipeline {
 
     /// Waits for a packet or a deadline and takes all that are queued; false when nobody can send any more.
     fn take_packets(&mut self, rx: &Receiver<(PictureCodec, ReceivedPacket)>) -> bool {
-        let deadline = self
+        let assembly = self
             .stream
             .as_ref()
             .and_then(|stream| stream.assembly.poll_timeout());
+        let deadline = [assembly, self.display.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min();
         let wait = deadline.map_or(WAKE_EVERY, |deadline| {
             deadline.saturating_duration_since(Instant::now()).min(WAKE_EVERY)
         });
@@ -240,30 +260,37 @@ impl Pipeline {
 impl Stream {
     fn take_packet(&mut self, packet: ReceivedPacket) {
         if packet.ssrc != self.ssrc || packet.sequence.since(self.newest) > 0 {
+            if packet.ssrc != self.ssrc {
+                self.rotation = Rotation::None;
+            }
             (self.ssrc, self.newest) = (packet.ssrc, packet.sequence);
         }
         self.assembly.handle_packet(packet);
     }
 
-    /// Decodes one frame; true when its picture has been shown.
-    fn show(&mut self, frame: &AssembledFrame, screen: &mut dyn VideoSink, shared: &Shared) -> bool {
+    /// Decodes one frame; `None` when there is nothing to show.
+    fn decode(&mut self, frame: &AssembledFrame, shared: &Shared) -> Option<VideoFrame> {
         let begun = Instant::now();
+        self.rotation = frame.rotation.unwrap_or(self.rotation);
         match self.decoder.decode(&frame.payload) {
-            Ok(Some(picture)) => {
+            Ok(Some(decoded)) => {
+                let picture = VideoFrame {
+                    picture: turned(decoded.picture, self.rotation, &mut self.turned),
+                    ..decoded
+                };
                 let now = Instant::now();
                 let size = picture.picture.resolution();
                 shared
                     .stats()
                     .handle_decoded(now, frame, self.codec, size, now - begun);
-                screen.show(now, picture);
-                true
+                Some(picture)
             }
-            Ok(None) => false,
+            Ok(None) => None,
             Err(error) => {
                 tracing::debug!(%error, "frame not decoded");
                 shared.stats().handle_decode_failure();
                 self.assembly.handle_decode_failure();
-                false
+                None
             }
         }
     }

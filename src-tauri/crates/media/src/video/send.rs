@@ -12,6 +12,7 @@ pub use limit::SizeLimit;
 
 use super::frame::{PicturePool, VideoFrame};
 use super::latest::Latest;
+use super::rotation::Rotation;
 use super::scale::{Region, Scaler, fit_within};
 use crate::codec::{CodecError, PictureCodec, VideoEncoder};
 use crate::device::{DeviceError, VideoSink, VideoSource};
@@ -62,6 +63,8 @@ pub struct VideoSendSetup {
     /// Called on `video-tx` for the first picture of each codec; usually [`PictureCodec::encoder`].
     pub encoder: EncoderMaker,
     pub limits: VideoLimits,
+    /// How the camera's pictures are turned before they are seen or sent.
+    pub rotation: Rotation,
     /// Sees every picture of the camera, unscaled, on the thread `cam`.
     pub preview: Option<Box<dyn VideoSink>>,
     /// Asked on `video-tx` before each encoding: the codec in which the peer connection would take such a frame. When in
@@ -113,6 +116,7 @@ impl VideoSend {
         };
         let outputs = Arc::new(CameraOutputs {
             newest: Latest::new(),
+            rotation: Mutex::new(setup.rotation),
             callbacks: Mutex::new(callbacks),
         });
         let camera = source
@@ -149,6 +153,11 @@ impl VideoSend {
         let mut control = self.shared.control();
         control.keyframe_requested |= control.limits.frame_rate == 0 && limits.frame_rate > 0;
         control.limits = limits;
+    }
+
+    /// Turns the camera's pictures otherwise from the next one on.
+    pub fn set_rotation(&self, rotation: Rotation) {
+        *lock(&self.outputs.rotation) = rotation;
     }
 
     /// Makes the next picture a keyframe, at most every 300 ms.
@@ -207,6 +216,14 @@ impl Shared {
     fn stats(&self) -> MutexGuard<'_, StatsKeeper> {
         lock(&self.stats)
     }
+}
+
+/// The limit for a picture that stands upright, where it is one for pictures that lie: it is meant by its pixels.
+fn standing_as(camera: Resolution, allowed: Resolution) -> Resolution {
+    if camera.height > camera.width && allowed.width > allowed.height {
+        return Resolution::new(allowed.height, allowed.width);
+    }
+    allowed
 }
 
 /// Nothing panics with these locks held, so what a poisoned one holds is whole.
@@ -353,7 +370,7 @@ impl Pipeline {
     /// What the network and the machine allow together.
     fn size_limit(&self, camera: Resolution, allowed: Resolution) -> SizeLimit {
         let network = SizeLimit {
-            resolution: fit_within(camera, allowed),
+            resolution: fit_within(camera, standing_as(camera, allowed)),
             reason: QualityLimitationReason::Bandwidth,
         };
         network.joined(self.cpu.size(camera))

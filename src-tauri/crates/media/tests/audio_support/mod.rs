@@ -137,6 +137,7 @@ pub fn packet(number: u32, frame: &EncodedFrame, arrived_at: Instant) -> Receive
         ssrc: 7,
         codec: None,
         repaired: false,
+        rotation: None,
         arrived_at,
     }
 }

@@ -83,6 +83,7 @@ impl Line {
                 ssrc: 1,
                 codec: None,
                 repaired: false,
+                rotation: None,
                 arrived_at,
             }
         };

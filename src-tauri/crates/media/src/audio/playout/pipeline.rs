@@ -9,7 +9,7 @@ use crate::codec::{AudioDecoder, CodecError, PacketContent, SoundCodec};
 use crate::device::AudioFormat;
 use crate::jitter_buffer::{JitterBuffer, JitterBufferSettings, Pace, Playout, Pull};
 use crate::packet::ReceivedPacket;
-use crate::units::SampleRate;
+use crate::units::{RtpTime, SampleRate};
 use std::time::{Duration, Instant};
 
 /// Samples of silence per pull while there is nothing to play: short, so that sound starts when it is due.
@@ -151,6 +151,12 @@ impl PlayoutPipeline {
         self.mono.clear();
         mix_to_mono(&self.frame, self.decoder.channels(), &mut self.mono);
         &self.mono
+    }
+
+    /// The stream that is played and the RTP time of the sample that comes after all that was pulled; `None` while nothing
+    /// is played.
+    pub fn next_sample(&self) -> Option<(u32, RtpTime)> {
+        self.buffer.next_sample()
     }
 
     /// The counters at this moment; what the thread knows alone is left at zero.

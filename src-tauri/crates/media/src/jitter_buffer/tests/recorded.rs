@@ -30,6 +30,7 @@ impl Recorded {
                 ssrc: 1,
                 codec: None,
                 repaired: false,
+                rotation: None,
                 arrived_at: start + at,
             };
             let content = PacketContent {

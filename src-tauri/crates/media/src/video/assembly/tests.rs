@@ -66,6 +66,7 @@ impl Sender {
             ssrc: 7,
             codec: None,
             repaired: false,
+            rotation: None,
             arrived_at: self.at(milliseconds),
         }
     }
@@ -380,6 +381,7 @@ proptest! {
                 ssrc: 1,
                 codec: None,
                 repaired: false,
+                rotation: None,
                 arrived_at: now,
             }]);
             while receiver.assembly.poll_frame(now).is_some() {}

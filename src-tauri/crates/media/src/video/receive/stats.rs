@@ -48,7 +48,12 @@ pub(super) struct StatsKeeper {
     bytes: SlidingRate,
     freezes: FreezeCounter,
     decode_failures: u64,
+    /// When the sender said that it pauses.
+    paused_at: Option<Instant>,
 }
+
+/// After the word that pictures pause, the last of them may still be under way or wait for their sound.
+const STRAGGLERS: Duration = Duration::from_secs(1);
 
 impl StatsKeeper {
     pub(super) fn handle_packet(&mut self, arrived_at: Instant, bytes: usize) {
@@ -76,7 +81,14 @@ impl StatsKeeper {
         totals.jitter_buffer_emitted_count += 1;
         totals.total_decode_time += decoding;
         self.frames.add(now, 1);
+    }
+
+    pub(super) fn handle_shown(&mut self, now: Instant) {
         self.freezes.handle_shown(now);
+        let paused = self.paused_at;
+        if paused.is_some_and(|at| now.saturating_duration_since(at) < STRAGGLERS) {
+            self.freezes.handle_pause();
+        }
     }
 
     pub(super) fn handle_decode_failure(&mut self) {
@@ -87,7 +99,8 @@ impl StatsKeeper {
         self.totals.keyframe_requests += 1;
     }
 
-    pub(super) fn handle_pause(&mut self) {
+    pub(super) fn handle_pause(&mut self, now: Instant) {
+        self.paused_at = Some(now);
         self.freezes.handle_pause();
     }
 
@@ -129,10 +142,12 @@ mod tests {
                 payload: Bytes::new(),
                 keyframe: number == 0,
                 rtp_time: RtpTime::new(0),
+                rotation: None,
                 first_arrived_at: arrived,
             };
             let (size, decoding) = (Resolution::new(640, 360), Duration::from_millis(2));
             keeper.handle_decoded(shown, &frame, PictureCodec::Vp8, size, decoding);
+            keeper.handle_shown(shown);
         }
         let stats = keeper.snapshot(start + Duration::from_secs(2), 3);
         assert_eq!((stats.frames_decoded, stats.key_frames_decoded), (60, 1));
@@ -150,5 +165,21 @@ mod tests {
         assert_eq!(stats.jitter_buffer_delay, Duration::from_millis(60 * 10));
         assert_eq!(stats.total_decode_time, Duration::from_millis(60 * 2));
         assert_eq!((stats.freeze_count, stats.packets_discarded), (0, 3));
+    }
+
+    #[test]
+    fn pictures_that_waited_when_the_sender_paused_begin_no_freeze() {
+        let start = Instant::now();
+        let mut keeper = StatsKeeper::default();
+        for number in 0..30 {
+            keeper.handle_shown(start + Duration::from_millis(33) * number);
+        }
+        let paused = start + Duration::from_millis(980);
+        keeper.handle_pause(paused);
+        keeper.handle_shown(paused + Duration::from_millis(60));
+        keeper.handle_shown(paused + Duration::from_secs(60));
+        assert_eq!(keeper.snapshot(paused, 0).freeze_count, 0);
+        keeper.handle_shown(paused + Duration::from_secs(62));
+        assert_eq!(keeper.snapshot(paused, 0).freeze_count, 1);
     }
 }

@@ -4,8 +4,9 @@
 
 use crate::device::{DeviceError, VideoSink, VideoSource};
 use crate::thread::{OwnedThread, Stop};
-use crate::video::VideoFrame;
 use crate::video::latest::Latest;
+use crate::video::rotation::turned;
+use crate::video::{PicturePool, Rotation, VideoFrame};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -17,6 +18,8 @@ const WAKE_EVERY: Duration = Duration::from_millis(100);
 /// Where pictures go; outlives the sources, so that each new one uses it.
 pub(super) struct CameraOutputs {
     pub(super) newest: Latest<VideoFrame>,
+    /// How the camera's pictures are turned before anybody sees them.
+    pub(super) rotation: Mutex<Rotation>,
     /// Locked by the one camera thread that runs.
     pub(super) callbacks: Mutex<CameraCallbacks>,
 }
@@ -32,6 +35,7 @@ pub(super) fn start(source: Box<dyn VideoSource>, outputs: Arc<CameraOutputs>) -
 }
 
 fn read(mut source: Box<dyn VideoSource>, outputs: &CameraOutputs, stop: &Stop) {
+    let mut pool = PicturePool::default();
     while !stop.is_set() {
         match source.next_frame(WAKE_EVERY) {
             Ok(None) => {}
@@ -40,6 +44,11 @@ fn read(mut source: Box<dyn VideoSource>, outputs: &CameraOutputs, stop: &Stop) 
             // Nor is a camera missed that was let go of: it would be looked for again.
             Err(error) if stop.is_set() => tracing::debug!(%error, "camera failed as it was closed"),
             Ok(Some(frame)) => {
+                let rotation = *lock(&outputs.rotation);
+                let frame = VideoFrame {
+                    picture: turned(frame.picture, rotation, &mut pool),
+                    ..frame
+                };
                 if let Some(preview) = &mut lock(&outputs.callbacks).preview {
                     preview.show(Instant::now(), frame.clone());
                 }
@@ -56,8 +65,8 @@ fn read(mut source: Box<dyn VideoSource>, outputs: &CameraOutputs, stop: &Stop) 
 }
 
 /// A callback that panicked leaves nothing half-done of ours.
-fn lock(callbacks: &Mutex<CameraCallbacks>) -> std::sync::MutexGuard<'_, CameraCallbacks> {
-    callbacks.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 #[cfg(test)]
@@ -85,6 +94,7 @@ mod tests {
         let (missed, was_missed) = channel();
         let outputs = CameraOutputs {
             newest: Latest::new(),
+            rotation: Mutex::default(),
             callbacks: Mutex::new(CameraCallbacks {
                 preview: None,
                 on_device_failure: Box::new(move |error| missed.send(error).expect("the test counts")),
