@@ -10,10 +10,17 @@ use crate::state::{HeldCandidates, State};
 use crate::timer::{MAX_RING, RING_GUARD};
 use crate::{
     Action, CallId, CallSnapshot, Command, CommandError, Constraints, EndCause, EndDetail, EndReason, Offer,
-    Party, PeerInput, Signal,
+    Party, PeerInput, Signal, StreamCall,
 };
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+
+/// Where a call is placed.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Live,
+    Beside,
+}
 
 /// What an endpoint has to know from the start.
 #[derive(Debug, Clone)]
@@ -105,15 +112,8 @@ impl Endpoint {
                 hide_addresses,
                 stream,
             } => {
-                let sides = Sides {
-                    id: call,
-                    me: self.me.clone(),
-                    peer: to,
-                    peer_name: None,
-                    video,
-                    stream: stream.map(|stream| *stream),
-                };
-                self.place_call(now, sides, constraints, hide_addresses)
+                let sides = self.placed(call, to, video, stream.map(|stream| *stream));
+                self.place(now, Place::Live, sides, constraints, hide_addresses)
             }
             Command::PlaceBeside {
                 call,
@@ -123,15 +123,8 @@ impl Endpoint {
                 hide_addresses,
                 stream,
             } => {
-                let sides = Sides {
-                    id: call,
-                    me: self.me.clone(),
-                    peer: to,
-                    peer_name: None,
-                    video,
-                    stream: Some(*stream),
-                };
-                self.place_beside(now, sides, constraints, hide_addresses)
+                let sides = self.placed(call, to, video, Some(*stream));
+                self.place(now, Place::Beside, sides, constraints, hide_addresses)
             }
             Command::Accept { call, video } => {
                 let (live, out) = self.own_call(&call)?;
@@ -286,33 +279,22 @@ impl Endpoint {
         Ok((found, &mut self.out))
     }
 
-    fn place_call(
-        &mut self,
-        now: Instant,
-        sides: Sides,
-        constraints: Constraints,
-        hide_addresses: bool,
-    ) -> Result<(), CommandError> {
-        if sides.peer == self.me {
-            return Err(CommandError::SelfCall);
+    /// Who talks in a call that is placed here.
+    fn placed(&self, id: CallId, peer: Party, video: bool, stream: Option<StreamCall>) -> Sides {
+        Sides {
+            id,
+            me: self.me.clone(),
+            peer,
+            peer_name: None,
+            video,
+            stream,
         }
-        if self.live.is_some() {
-            return Err(CommandError::AlreadyInCall);
-        }
-        self.live = Some(Call::place(
-            now,
-            sides,
-            constraints,
-            hide_addresses,
-            self.rules.clone(),
-            &mut self.out,
-        ));
-        Ok(())
     }
 
-    fn place_beside(
+    fn place(
         &mut self,
         now: Instant,
+        place: Place,
         sides: Sides,
         constraints: Constraints,
         hide_addresses: bool,
@@ -320,20 +302,16 @@ impl Endpoint {
         if sides.peer == self.me {
             return Err(CommandError::SelfCall);
         }
-        if self.live.is_none() {
-            return Err(CommandError::WrongState);
-        }
-        if self.beside.is_some() {
+        let slot = match place {
+            Place::Live => &mut self.live,
+            Place::Beside if self.live.is_none() => return Err(CommandError::WrongState),
+            Place::Beside => &mut self.beside,
+        };
+        if slot.is_some() {
             return Err(CommandError::AlreadyInCall);
         }
-        self.beside = Some(Call::place(
-            now,
-            sides,
-            constraints,
-            hide_addresses,
-            self.rules.clone(),
-            &mut self.out,
-        ));
+        let (rules, out) = (self.rules.clone(), &mut self.out);
+        *slot = Some(Call::place(now, sides, constraints, hide_addresses, rules, out));
         Ok(())
     }
 
