@@ -272,12 +272,14 @@ impl Pipeline {
             {
                 continue;
             }
-            let next = self.next_picture(&frame, control.limits);
+            let camera = frame.picture.resolution();
+            let limit = self.size_limit(camera, control.limits.resolution);
+            let next = self.next_picture(fit_within(camera, limit.resolution));
             let Some(codec) = (self.ready)(next) else {
                 self.shared.stats().totals.frames_dropped_by_queue += 1;
                 continue;
             };
-            if let Err(error) = self.encode(frame, codec, control.limits) {
+            if let Err(error) = self.encode(frame, codec, control.limits, limit) {
                 tracing::warn!(%error, "picture not encoded");
                 self.shared.stats().totals.encode_failures += 1;
                 self.keyframes.request();
@@ -285,10 +287,7 @@ impl Pipeline {
         }
     }
 
-    fn next_picture(&self, frame: &VideoFrame, limits: VideoLimits) -> NextPicture {
-        let camera = frame.picture.resolution();
-        let limit = self.size_limit(camera, limits.resolution);
-        let size = fit_within(camera, limit.resolution);
+    fn next_picture(&self, size: Resolution) -> NextPicture {
         match self.sent {
             Some(sent) if size.pixels() < sent.pixels() => NextPicture::Replaces,
             Some(_) | None => NextPicture::Follows,
@@ -300,10 +299,10 @@ impl Pipeline {
         frame: VideoFrame,
         codec: PictureCodec,
         limits: VideoLimits,
+        limit: SizeLimit,
     ) -> Result<(), CodecError> {
         let begun = Instant::now();
         let camera = frame.picture.resolution();
-        let limit = self.size_limit(camera, limits.resolution);
         let frame = self.scale(frame, limit.resolution);
         let size = frame.picture.resolution();
         let keyframe = self.keyframes.is_due(begun);
