@@ -78,25 +78,6 @@ fn expect_bye(party: &mut Party) {
     );
 }
 
-fn sees(party: &mut Party) {
-    party.wait_within("pictures", LIMIT, |event: &Event| {
-        name(event) == "probe"
-            && event["kind"] == "video"
-            && event["frames"].as_u64().is_some_and(|count| count >= 15)
-    });
-}
-
-fn hears(party: &mut Party, hz: f64) {
-    party.wait_within("the tone", LIMIT, |event: &Event| {
-        name(event) == "probe"
-            && event["kind"] == "audio"
-            && event["tone_db"].as_f64().is_some_and(|db| db > 20.0)
-            && event["frequency"]
-                .as_f64()
-                .is_some_and(|found| (found - hz).abs() < 5.0)
-    });
-}
-
 /// How loud it is at the party, once a second.
 fn level(event: &Event) -> Option<f64> {
     event["audio_in"]["audioLevel"].as_f64()
@@ -107,10 +88,10 @@ fn what_is_pushed_arrives_what_is_played_is_received_and_one_hang_up_ends_both()
     let _turn = serial();
     let mut scene = Scene::begin("desk", "harbor");
     scene.caller.wait_for_state("connected");
-    sees(&mut scene.media.pushed);
-    hears(&mut scene.media.pushed, 440.0);
-    sees(&mut scene.caller);
-    hears(&mut scene.caller, 660.0);
+    scene.media.pushed.sees(LIMIT);
+    scene.media.pushed.hears(440.0, LIMIT);
+    scene.caller.sees(LIMIT);
+    scene.caller.hears(660.0, LIMIT);
     let both_ways = |event: &Event| {
         let counts = [
             &event["audio_out"]["packetsSent"],
@@ -149,14 +130,14 @@ fn what_is_pushed_arrives_what_is_played_is_received_and_one_hang_up_ends_both()
 fn mute_and_camera_act_on_what_is_pushed() {
     let _turn = serial();
     let mut scene = Scene::begin("desk", "harbor");
-    sees(&mut scene.media.pushed);
-    hears(&mut scene.caller, 660.0);
+    scene.media.pushed.sees(LIMIT);
+    scene.caller.hears(660.0, LIMIT);
     scene.caller.write_line("mute on");
     scene
         .media
         .pushed
         .wait_for("silence", |event| level(event).is_some_and(|level| level < 0.001));
-    hears(&mut scene.caller, 660.0);
+    scene.caller.hears(660.0, LIMIT);
     scene.caller.write_line("mute off");
     scene.media.pushed.wait_for("the tone again", |event| {
         level(event).is_some_and(|level| level > 0.05)
@@ -187,8 +168,8 @@ fn a_stream_that_somebody_else_pushes_is_said_so_and_the_other_is_seen_all_the_s
     scene
         .caller
         .wait_within("connected", LIMIT, |event| is_state(event, "connected"));
-    sees(&mut scene.caller);
-    hears(&mut scene.caller, 660.0);
+    scene.caller.sees(LIMIT);
+    scene.caller.hears(660.0, LIMIT);
     let devices = scene.caller.media_threads();
     assert!(
         !devices.iter().any(|name| name == "cam"),
@@ -207,8 +188,8 @@ fn a_stream_that_is_not_there_is_said_so_and_the_own_is_sent_all_the_same() {
         text.contains("stream_not_found") && text.contains("live/missing"),
         "{text}"
     );
-    sees(&mut scene.media.pushed);
-    hears(&mut scene.media.pushed, 440.0);
+    scene.media.pushed.sees(LIMIT);
+    scene.media.pushed.hears(440.0, LIMIT);
     scene.hang_up(1);
     expect_bye(&mut scene.media.pushed);
 }
@@ -230,7 +211,7 @@ fn a_stream_that_is_waited_for_is_said_so_and_given_up_with_the_call() {
     scene.caller.wait_for_state("connected");
     let text = scene.wait_for_notice("play_pending");
     assert!(text.contains("live/awaited"), "{text}");
-    hears(&mut scene.media.pushed, 440.0);
+    scene.media.pushed.hears(440.0, LIMIT);
     scene.hang_up(2);
     expect_bye(&mut scene.media.pushed);
 }
@@ -239,13 +220,13 @@ fn a_stream_that_is_waited_for_is_said_so_and_given_up_with_the_call() {
 fn a_half_that_the_media_server_ends_leaves_the_other() {
     let _turn = serial();
     let mut scene = Scene::begin("desk", "harbor");
-    sees(&mut scene.media.pushed);
-    sees(&mut scene.caller);
+    scene.media.pushed.sees(LIMIT);
+    scene.caller.sees(LIMIT);
     // The signaling server says the goodbye of who is gone.
     scene.media.played.kill();
     let text = scene.wait_for_notice("play_ended");
     assert!(text.contains("hung_up") && text.contains("live/harbor"), "{text}");
-    hears(&mut scene.media.pushed, 440.0);
+    scene.media.pushed.hears(440.0, LIMIT);
     scene.hang_up(1);
     expect_bye(&mut scene.media.pushed);
 }

@@ -75,6 +75,27 @@ impl Party {
         self.wait_for(state, |event| is_state(event, state))
     }
 
+    /// Waits until its screen, a probe, has seen a second of pictures.
+    pub fn sees(&mut self, within: Duration) {
+        self.wait_within("pictures", within, |event| {
+            name(event) == "probe"
+                && event["kind"] == "video"
+                && event["frames"].as_u64().is_some_and(|count| count >= 30)
+        });
+    }
+
+    /// Waits until its speaker, a probe, has heard a clear tone of so many Hz.
+    pub fn hears(&mut self, hz: f64, within: Duration) {
+        self.wait_within("the tone", within, |event| {
+            name(event) == "probe"
+                && event["kind"] == "audio"
+                && event["tone_db"].as_f64().is_some_and(|db| db > 20.0)
+                && event["frequency"]
+                    .as_f64()
+                    .is_some_and(|found| (found - hz).abs() < 5.0)
+        });
+    }
+
     /// Waits for the line that is always the last of a call.
     pub fn wait_for_end(&mut self, within: Duration) -> Event {
         self.wait_within("ended", within, |event| name(event) == "ended")

@@ -7,7 +7,7 @@
 use ahoy_tests::media_server::{KEEPER, MediaServer, TAKEN};
 use ahoy_tests::pictures::watch;
 use ahoy_tests::window::{Display, Window};
-use ahoy_tests::{Event, Party, TestServer, mute_keeper, name, serial};
+use ahoy_tests::{Party, TestServer, mute_keeper, serial};
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
 
@@ -87,25 +87,6 @@ fn end(window: &Window) -> Result<()> {
     window.wait_until("document.querySelector('[data-screen=\"ended\"]')", LIMIT)
 }
 
-fn hears(party: &mut Party, hz: f64) {
-    party.wait_within("the tone", LIMIT, |event: &Event| {
-        name(event) == "probe"
-            && event["kind"] == "audio"
-            && event["tone_db"].as_f64().is_some_and(|db| db > 20.0)
-            && event["frequency"]
-                .as_f64()
-                .is_some_and(|found| (found - hz).abs() < 5.0)
-    });
-}
-
-fn sees(party: &mut Party) {
-    party.wait_within("pictures", LIMIT, |event: &Event| {
-        name(event) == "probe"
-            && event["kind"] == "video"
-            && event["frames"].as_u64().is_some_and(|count| count >= 30)
-    });
-}
-
 #[test]
 #[ignore = "needs the built window and a display: cargo xtask test"]
 fn the_window_pushes_its_camera_plays_a_stream_and_says_when_one_has_no_sound() -> Result<()> {
@@ -125,8 +106,8 @@ fn the_window_pushes_its_camera_plays_a_stream_and_says_when_one_has_no_sound() 
         LIMIT,
     )?;
     watch(&window, "local").context("the own picture")?;
-    hears(&mut keeper_of_push, 440.0);
-    sees(&mut keeper_of_push);
+    keeper_of_push.hears(440.0, LIMIT);
+    keeper_of_push.sees(LIMIT);
     let remote = window.run("return document.querySelector('canvas[data-view=\"remote\"]') === null;")?;
     ensure!(remote == true, "who pushes sees a picture that nobody sends");
     end(&window)?;
@@ -184,8 +165,8 @@ fn the_window_talks_both_ways_in_one_call_and_says_when_one_way_is_gone() -> Res
         seen.different, seen.drawn
     );
     watch(&window, "local").context("the own picture")?;
-    hears(&mut media.pushed, 440.0);
-    sees(&mut media.pushed);
+    media.pushed.hears(440.0, LIMIT);
+    media.pushed.sees(LIMIT);
     window.wait_until("document.querySelector('[data-control=\"mute\"]')", LIMIT)?;
     if let Some(path) = std::env::var_os("AHOY_TWO_WAY_PICTURE") {
         let picture = window.picture()?;
