@@ -181,7 +181,7 @@ impl Pacing {
             }
             self.pacer.handle_burst(burst);
         }
-        let mut full = control.is_full(now);
+        let mut full = (self.is_waiting() || self.pictures_come(now)) && control.is_full(now);
         while !full && self.pacer.due(now) <= now {
             let bursts = self.pacer.wants_padding();
             let Some(mut message) = self.next_packet(now) else {
@@ -231,11 +231,14 @@ impl Pacing {
         })
     }
 
+    /// Bursts are of pictures and of what repairs them.
     fn pictures_flow(&self, now: Instant) -> bool {
-        self.rtx.is_some()
-            && self
-                .picture_at
-                .is_some_and(|at| now.saturating_duration_since(at) < PICTURES_STOPPED)
+        self.rtx.is_some() && self.pictures_come(now)
+    }
+
+    fn pictures_come(&self, now: Instant) -> bool {
+        self.picture_at
+            .is_some_and(|at| now.saturating_duration_since(at) < PICTURES_STOPPED)
     }
 
     fn is_waiting(&self) -> bool {
@@ -461,6 +464,27 @@ mod tests {
         assert!(look <= at(800), "it looks again soon");
         sender.pacing.handle_timeout(at(800)).expect("nothing refuses");
         assert!(!sender.left().is_empty());
+    }
+
+    #[test]
+    fn a_voice_alone_on_a_full_path_wakes_nobody() {
+        let (mut sender, begin) = (sender(), Instant::now());
+        for number in 0..60 {
+            let now = begin + Duration::from_millis(u64::from(number) * 10);
+            if number < 5 {
+                let sample = Sample {
+                    departure: now,
+                    arrival: Some(now - begin),
+                    bytes: 1_100,
+                };
+                lock(&sender.control).handle_feedback(now, &[sample]);
+            }
+            sender.write(message(now, VOICE, number));
+            assert_eq!(sender.left().len(), 1);
+        }
+        assert!(lock(&sender.control).is_full(begin + Duration::from_millis(590)));
+        assert_eq!(sender.pacing.poll_timeout(), None);
+        assert!(sender.pictures.gate().keeps_up());
     }
 
     #[test]
