@@ -1,7 +1,8 @@
 //! The interceptor nearest to the wire: reads all RTCP of both directions and counts the RTP that leaves.
 //!
 //! The library keeps inbound RTCP from its own statistics and from the application, and it only logs packets that it
-//! cannot marshal. Its sender reports are put right here. Runs on the connection's driver task; knows nothing of what its findings lead to.
+//! cannot marshal. Its sender reports are put right here. Runs on the connection's driver task; knows nothing of what its
+//! findings lead to.
 
 use crate::estimator::Coverage;
 use crate::event::MediaKind;

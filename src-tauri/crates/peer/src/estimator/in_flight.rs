@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// What may stand in queues, as time at the target. Chosen: with 80 ms pictures, which leave in lumps, wait on a path that is
 /// in order, and the larger ones after a pause wait again; with more, those of a path that became narrow push each other out.
 const ROOM: Duration = Duration::from_millis(150);
-/// Packets that may be under way on any path.
+/// Of a few packets, which may be under way on any path.
 const FEWEST_BYTES: f64 = 4_000.0;
 /// A packet that is not told of for so long never will be: its feedback was lost, or the path is.
 const FORGOTTEN: Duration = Duration::from_secs(1);
