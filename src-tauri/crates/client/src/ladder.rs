@@ -14,7 +14,7 @@ use ahoy_media::units::{Bitrate, Resolution};
 use ahoy_media::video::send::VideoLimits;
 use ahoy_media::video::send::stats::QualityLimitationReason;
 use fallback::Fallback;
-use rungs::{OFF, RUNGS, Rung};
+use rungs::{OFF, RUNGS, Rung, SMALLEST_MOVING, STILLS};
 pub(crate) use sound::SoundRange;
 use sound::{Frames, headers};
 use std::time::{Duration, Instant};
@@ -29,7 +29,8 @@ const HEADROOM: f64 = 0.10;
 const MOST_REPAIRS: f64 = 0.30;
 
 /// A rung that is a little too dear is left after this long, since each change of size is a keyframe on a path that has no
-/// room for it; one that costs twice what there is, at once.
+/// room for it; one that costs twice what there is, at once, though not for
+/// stills: an estimate may be that low for a moment.
 const FALL_AFTER: Duration = Duration::from_millis(500);
 /// A higher rung must be affordable for so long: a path that was just found is believed soon,
 const CLIMB_AFTER: Duration = Duration::from_millis(300);
@@ -147,10 +148,18 @@ impl Ladder {
             let far = RUNGS
                 .get(current)
                 .is_some_and(|rung| picture < patient(rung.leave, rung, hd) * 1000 / 2);
-            if far || current < top || now.saturating_duration_since(since) >= FALL_AFTER {
-                self.falls_since = None;
+            let waited = now.saturating_duration_since(since) >= FALL_AFTER;
+            // An estimate that is cut to empty a queue is low for a moment: the time of stills is not come.
+            let next = match stay {
+                STILLS if !waited => SMALLEST_MOVING.max(top),
+                stay => stay,
+            };
+            if next > current && (waited || far || current < top) {
+                if next == stay {
+                    self.falls_since = None;
+                }
                 self.fell_at = Some(now);
-                stay
+                next
             } else {
                 current
             }

@@ -41,3 +41,9 @@ pub(super) const RUNGS: [Rung; 7] = [
 
 /// The rung that is no picture at all.
 pub(super) const OFF: usize = RUNGS.len();
+
+/// One picture a second.
+pub(super) const STILLS: usize = OFF - 1;
+
+/// The lowest whose pictures move.
+pub(super) const SMALLEST_MOVING: usize = STILLS - 1;

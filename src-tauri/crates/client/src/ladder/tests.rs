@@ -166,6 +166,18 @@ fn a_rung_a_little_too_dear_is_left_after_half_a_second() {
 }
 
 #[test]
+fn stills_come_after_half_a_second_and_voice_alone_at_once() {
+    let mut call = Call::new();
+    assert_eq!(call.at(1000, 5).step.name, "540p");
+    assert_eq!(call.look(72).step.name, "180p", "a queue is emptied");
+    assert_eq!(call.at(300, 1).step.name, "180p");
+    assert_eq!(call.at(72, 1).step.name, "stills");
+    let mut call = Call::new();
+    assert_eq!(call.at(1000, 5).step.name, "540p");
+    assert_eq!(call.look(40).step.name, "off");
+}
+
+#[test]
 fn repairs_have_their_part() {
     let mut call = Call::new();
     let clean = call.at(1500, 5).video.bitrate.as_bps();
