@@ -88,6 +88,11 @@ fn what_is_pushed_arrives_what_is_played_is_received_and_one_hang_up_ends_both()
     let _turn = serial();
     let mut scene = Scene::begin("desk", "harbor");
     scene.caller.wait_for_state("connected");
+    // Each half alone knows one way, and "clear both ways" takes both. It is said once, so it is waited for before what
+    // is said every second.
+    scene.caller.wait_within("a verdict", LIMIT, |event| {
+        name(event) == "verdict" && event["level"] == "good"
+    });
     scene.media.pushed.sees(LIMIT);
     scene.media.pushed.hears(440.0, LIMIT);
     scene.caller.sees(LIMIT);
@@ -102,10 +107,6 @@ fn what_is_pushed_arrives_what_is_played_is_received_and_one_hang_up_ends_both()
         name(event) == "stats" && counts.iter().all(|count| count.as_u64() > Some(0))
     };
     scene.caller.wait_for("figures of both ways", both_ways);
-    // Each half alone knows one way, and "clear both ways" takes both.
-    scene.caller.wait_within("a verdict", LIMIT, |event| {
-        name(event) == "verdict" && event["level"] == "good"
-    });
     let notices = |event: &&Event| name(event) == "notice";
     assert_eq!(scene.caller.seen().iter().filter(notices).count(), 0);
     scene.hang_up(2);
