@@ -212,7 +212,9 @@ impl Control {
             return;
         }
         let acked = self.rate.arrived(SENT_WINDOW);
-        match self.loss.poll_advice(now, self.aimd.target(), acked, self.rtt()) {
+        let sent = self.rate.sent(SENT_WINDOW);
+        let advice = (self.loss).poll_advice(now, self.aimd.target(), sent, acked, self.rtt());
+        match advice {
             Some(LossAdvice::Lower(rate)) => {
                 self.aimd.set_target(rate);
                 self.aimd.note_limit(acked.unwrap_or(rate));

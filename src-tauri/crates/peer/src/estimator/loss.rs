@@ -2,8 +2,10 @@
 //!
 //! A wireless path loses packets whatever is sent; a full queue loses what is too much. When loss rises the rate is lowered
 //! to what arrives, and the next second tells: loss that stays is the path's own and the rate is given back, loss that goes
-//! was congestion and the rate stays.
+//! was congestion and the rate stays. The rate is what is really sent: to lower a target that is not used changes nothing,
+//! and chance would decide. Nor is a voice tried, whose repairs would stop meanwhile: for it the delay speaks.
 
+use super::aimd::VOICE_ALONE;
 use super::sample::{Sample, milliseconds};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -115,12 +117,13 @@ impl Loss {
         self.trial = None;
     }
 
-    /// Call after the samples of one feedback. `target` and `acked`: what is sent at most and what arrives, bits per
-    /// second; `rtt`: after which a change shows.
+    /// Call after the samples of one feedback. `target`, `sent` and `acked`: what may be sent, what is and what arrives,
+    /// bits per second; `rtt`: after which a change shows.
     pub(crate) fn poll_advice(
         &mut self,
         now: Instant,
         target: f64,
+        sent: f64,
         acked: Option<f64>,
         rtt: Duration,
     ) -> Option<LossAdvice> {
@@ -144,7 +147,12 @@ impl Loss {
         if excess < limit.max(chance) {
             return None;
         }
-        let arrives = acked.unwrap_or(target * (1.0 - loss));
+        let used = target.min(sent);
+        let arrives = acked.unwrap_or(used * (1.0 - loss));
+        let lowered = (arrives * 0.95).clamp(used * 0.5, used * 0.9);
+        if lowered < VOICE_ALONE && target >= VOICE_ALONE {
+            return None;
+        }
         self.trial = Some(Trial {
             from: now + rtt.mul_f64(0.5),
             before: target,
@@ -152,9 +160,7 @@ impl Loss {
         });
         self.packets.clear();
         self.lost = 0;
-        Some(LossAdvice::Lower(
-            (arrives * 0.95).clamp(target * 0.5, target * 0.9),
-        ))
+        Some(LossAdvice::Lower(lowered))
     }
 
     fn judge(&mut self, now: Instant, trial: Trial, loss: f64) -> Option<LossAdvice> {
@@ -204,7 +210,7 @@ mod tests {
             }
             let acked = target.min(capacity) * (1.0 - own);
             let now = left + Duration::from_millis(50);
-            match loss.poll_advice(now, target, Some(acked), Duration::from_millis(50)) {
+            match loss.poll_advice(now, target, target, Some(acked), Duration::from_millis(50)) {
                 Some(LossAdvice::Lower(to) | LossAdvice::Restore(to)) => target = to,
                 None => {}
             }

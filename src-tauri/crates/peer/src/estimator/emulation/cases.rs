@@ -3,6 +3,7 @@
 use super::flow::Flow;
 use super::link::{Link, Path};
 use super::tcp::Tcp;
+use super::super::aimd::VOICE_ALONE;
 use super::{Random, World};
 use std::time::Duration;
 
@@ -345,6 +346,20 @@ fn loss_of_the_paths_own_is_no_congestion() {
         let sent = rate(&world.flows[0], 10.0, 60.0) / (1.0 - loss);
         println!("{loss} lost: {sent:.0} bit/s sent, target never below {lowest:.0}");
         assert!(sent >= 1.0e6 && lowest >= 500e3, "{sent} {lowest}");
+    }
+}
+
+#[test]
+fn loss_of_the_paths_own_leaves_a_voice_alone_room_for_its_repairs() {
+    for (loss, seed) in [(0.10, 1), (0.20, 2), (0.20, 3), (0.30, 4), (0.50, 5)] {
+        let mut world = World::new(Link::new(10e6, 300)).with_flow(Path::of(20), seed);
+        world.link.loss = loss;
+        world.flows[0].voice_alone = true;
+        world.run(seconds(120.0));
+        let targets = world.flows[0].targets.iter().map(|(_, target)| *target);
+        let lowest = targets.fold(f64::INFINITY, f64::min);
+        println!("a voice alone, {loss} lost: target never below {lowest:.0}");
+        assert!(lowest >= 2.0 * VOICE_ALONE, "{lowest}");
     }
 }
 
