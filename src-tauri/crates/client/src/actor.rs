@@ -25,7 +25,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{mpsc, watch};
 
 /// How long the end of the client waits for the last message to leave and the devices to be free.
-const STOP_LIMIT: Duration = Duration::from_secs(2);
+const STOP_LIMIT: Duration = Duration::from_secs(3);
 
 pub(crate) struct Actor {
     pub(crate) settings: Settings,

@@ -462,6 +462,22 @@ async fn closing_says_goodbye_and_dropping_ends_the_task() {
 }
 
 #[tokio::test]
+async fn closing_waits_for_the_answer_so_that_lost_last_words_are_sent_again() {
+    let server = Server::new().await;
+    let mut client = server.client();
+    let (mut socket, _) = server.accept().await;
+    assert_eq!(client.next().await, LinkEvent::Up);
+    let mut closing = tokio::spawn(client.close());
+    assert_eq!(farewell(&mut socket).await, Some(1000));
+    // The answer to a farewell leaves with the next look at the socket.
+    tokio::time::timeout(Duration::from_millis(300), &mut closing)
+        .await
+        .expect_err("nothing was answered");
+    assert_eq!(farewell(&mut socket).await, None);
+    within(closing).await.expect("closed");
+}
+
+#[tokio::test]
 async fn what_was_handed_over_before_the_close_is_still_sent() {
     let server = Server::new().await;
     // Which of two ready inputs the task sees first is left to chance, so once would prove little.
