@@ -11,7 +11,7 @@ use crate::ringer::Ringer;
 use crate::settings::Limits;
 use crate::snapshot::Receipt;
 use crate::sound_repairs::SoundRepairs;
-use crate::stats::CallStats;
+use crate::stats::{CallStats, Transport};
 use crate::verdict::{Judge, Sample, Verdict};
 use ahoy_call::{CallId, Constraints, Direction, MediaState, Toggle};
 use ahoy_media::codec::opus::OpusWish;
@@ -19,7 +19,7 @@ use ahoy_media::lip_sync::LipSync;
 use ahoy_media::units::{Bitrate, Resolution};
 use ahoy_media::video::Rotation;
 use ahoy_media::video::send::stats::QualityLimitationReason;
-use ahoy_peer::{OutboundStats, Peer, PeerStats};
+use ahoy_peer::{Peer, PeerStats};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
@@ -280,12 +280,17 @@ impl Live {
     /// Takes in what the ladder goes by beside the estimate.
     pub(crate) fn note_conditions(
         &mut self,
-        loss: Option<f64>,
-        sound: &OutboundStats,
+        transport: &Transport,
+        peer: &PeerStats,
         media: Option<&MediaStats>,
     ) {
-        self.sound_repairs.handle_counters(sound);
-        self.loss_out += LOSS_FOLLOWS * (loss.unwrap_or(0.0) - self.loss_out);
+        let reported = transport.loss_out.unwrap_or(0.0);
+        self.sound_repairs.handle_counters(&peer.audio_out);
+        let loss = self.sound_repairs.handle_loss(reported, &peer.transport);
+        if let Some(session) = self.session() {
+            session.set_expected_loss(loss);
+        }
+        self.loss_out += LOSS_FOLLOWS * (reported - self.loss_out);
         let sent = media.and_then(|media| media.video.as_ref()).map(|(_, sent)| sent);
         self.encodable = sent
             .filter(|sent| sent.quality_limitation_reason == QualityLimitationReason::Cpu)

@@ -133,7 +133,7 @@ fn fill_audio(stats: &mut CallStats, peer: &PeerStats, media: &MediaStats) {
         bitrate: stats.audio_out.bitrate,
         target_bitrate: media.audio_out.target_bitrate.as_bps(),
         audio_level: media.audio_out.audio_level,
-        expected_loss: f64::from(media.audio_out.expected_loss),
+        expected_loss: f64::from(media.audio_out.expected_loss.post_repair),
         codec: peer.audio_out.codec.map(|(codec, _)| codec.name()),
         payload_type: peer.audio_out.codec.map(|(_, payload_type)| payload_type),
         channels: media.audio_out.channels,

@@ -14,7 +14,7 @@ use ahoy_media::audio::render_tap::render_tap;
 use ahoy_media::audio::voice::VoiceSettings;
 use ahoy_media::audio::{AudioCapture, AudioInStats, AudioOutStats, AudioPlayout, CaptureSettings};
 use ahoy_media::codec::opus::{OpusMode, OpusSettings, OpusWish};
-use ahoy_media::codec::{AudioEncoder, CodecError, PictureCodec, SoundCodec};
+use ahoy_media::codec::{AudioEncoder, CodecError, Loss, PictureCodec, SoundCodec};
 use ahoy_media::device::{
     AudioSink, AudioSource, DeviceError, DeviceKind, Devices, VideoRequest, VideoSink, VideoSource,
 };
@@ -548,9 +548,8 @@ impl MediaSession {
         }
     }
 
-    /// `fraction` 0..1 as the other side reports it.
-    pub(crate) fn set_expected_loss(&self, fraction: f32) {
-        self.capture.set_expected_loss(fraction);
+    pub(crate) fn set_expected_loss(&self, loss: Loss) {
+        self.capture.set_expected_loss(loss);
     }
 
     pub(crate) fn set_round_trip(&self, rtt: Duration) {

@@ -67,12 +67,11 @@ impl Actor {
         let media = live.session().map(|session| session.stats(now));
         let stats = live.meter.measure(now, &peer, media.as_ref(), plan);
         if let Some(session) = live.session() {
-            session.set_expected_loss(stats.transport.loss_out.unwrap_or(0.0) as f32);
             session.set_round_trip(Duration::from_secs_f64(stats.transport.rtt.unwrap_or(0.0)));
         }
         let media_in_age = live.meter.media_in_age(now);
         live.sample = measure::sample(&stats, &peer, media.as_ref(), media_in_age, live.connected);
-        live.note_conditions(stats.transport.loss_out, &peer.audio_out, media.as_ref());
+        live.note_conditions(&stats.transport, &peer, media.as_ref());
         live.peer_stats = peer;
         live.stats = stats;
         let silent = streams::is_silent(live.way, media_in_age);

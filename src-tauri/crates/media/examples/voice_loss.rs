@@ -5,8 +5,8 @@
 //! buffer counted as one JSON line; `voice_loss IN.wav` prints a table of losses against ways of protection.
 //!
 //! `LOSS=0.2` share of packets lost, `BURST=1` mean length of a loss in packets (1 = independent), `KBPS=40`, `SEED=1`,
-//! `PROTECT=adaptive|fec|dred|none`, `JITTER_MS=0`, `MODE=voice|low`, `FRAME_MS=20`, `LEAST_MS=20`, `EXPECT=` the loss that
-//! the encoder is told (as `LOSS`), `REPAIR=0` requests for each lost packet in a round trip of 40 ms, `AGAIN=1` round trips.
+//! `PROTECT=adaptive|fec|dred|none`, `JITTER_MS=0`, `MODE=voice|low`, `FRAME_MS=20`, `LEAST_MS=20`, `EXPECT=` the loss on
+//! the path that the encoder is told (as `LOSS`), `MISSING=` what of it repairs leave (as `EXPECT`), `REPAIR=0` requests for each lost packet in a round trip of 40 ms, `AGAIN=1` round trips.
 
 #![allow(
     clippy::print_stdout,
@@ -16,8 +16,8 @@
 
 use ahoy_media::audio::capture::CapturePipeline;
 use ahoy_media::audio::playout::PlayoutPipeline;
-use ahoy_media::codec::AudioEncoder;
 use ahoy_media::codec::opus::{OpusDecoder, OpusEncoder, OpusMode, OpusSettings, Protection};
+use ahoy_media::codec::{AudioEncoder, Loss};
 use ahoy_media::device::AudioFormat;
 use ahoy_media::jitter_buffer::{JitterBufferCounters, JitterBufferSettings};
 use ahoy_media::packet::{EncodedFrame, ReceivedPacket};
@@ -307,7 +307,11 @@ fn encoder(options: &Options, loss: f64) -> OpusEncoder {
     } else {
         options.number("EXPECT", loss)
     };
-    encoder.set_expected_loss(expected as f32).expect("a fraction");
+    let loss = Loss {
+        pre_repair: expected as f32,
+        post_repair: options.number("MISSING", expected) as f32,
+    };
+    encoder.set_expected_loss(loss).expect("fractions");
     encoder
 }
 

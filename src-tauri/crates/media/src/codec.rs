@@ -44,6 +44,32 @@ pub struct PacketContent {
     pub rests: bool,
 }
 
+/// What part of the frames is lost, 0..1 each (RFC 5725 tells the two apart).
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Loss {
+    /// On the path.
+    pub pre_repair: f32,
+    /// Still missing when it should be played, though it was asked for again.
+    pub post_repair: f32,
+}
+
+impl Loss {
+    /// Where nothing is sent again, or nothing that comes in time.
+    pub const fn unrepaired(fraction: f32) -> Self {
+        Self {
+            pre_repair: fraction,
+            post_repair: fraction,
+        }
+    }
+
+    /// Whether both are fractions.
+    pub fn is_valid(self) -> bool {
+        [self.pre_repair, self.post_repair]
+            .iter()
+            .all(|fraction| (0.0..=1.0).contains(fraction))
+    }
+}
+
 /// Encodes frames of 48 kHz.
 pub trait AudioEncoder: Send {
     fn codec(&self) -> SoundCodec;
@@ -56,8 +82,8 @@ pub trait AudioEncoder: Send {
     /// Encodes one frame; empty when it is silence that need not be sent.
     fn encode(&mut self, samples: &[f32]) -> Result<Bytes, CodecError>;
     fn set_bitrate(&mut self, bitrate: Bitrate) -> Result<(), CodecError>;
-    /// Expected loss as a fraction 0..1; sets how much protection the frames carry.
-    fn set_expected_loss(&mut self, fraction: f32) -> Result<(), CodecError>;
+    /// Sets how much protection the frames carry.
+    fn set_expected_loss(&mut self, loss: Loss) -> Result<(), CodecError>;
     /// Takes frames of another length from the next one on.
     ///
     /// Errors: the codec has none of this length, and goes on with those it has.

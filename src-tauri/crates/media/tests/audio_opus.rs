@@ -3,7 +3,7 @@
 mod audio_support;
 
 use ahoy_media::codec::opus::{OpusDecoder, OpusEncoder, OpusMode, OpusSettings};
-use ahoy_media::codec::{AudioDecoder, AudioEncoder, CodecError};
+use ahoy_media::codec::{AudioDecoder, AudioEncoder, CodecError, Loss};
 use ahoy_media::units::{Bitrate, SampleRate};
 use audio_support::speech;
 use bytes::Bytes;
@@ -83,10 +83,14 @@ fn protection_is_in_the_packets_only_when_loss_is_expected() {
         })
     };
     assert_eq!(count(&encode(&mut encoder, &sound)), (0, 0));
-    encoder.set_expected_loss(0.03).expect("a fraction");
+    encoder
+        .set_expected_loss(Loss::unrepaired(0.03))
+        .expect("a fraction");
     let (fec, deep) = count(&encode(&mut encoder, &sound));
     assert!(fec > 50 && deep == 0, "little loss: {fec} and {deep} of 100");
-    encoder.set_expected_loss(0.2).expect("a fraction");
+    encoder
+        .set_expected_loss(Loss::unrepaired(0.2))
+        .expect("a fraction");
     let (_, deep) = count(&encode(&mut encoder, &sound));
     assert!(deep > 50, "much loss: {deep} of 100");
 }
@@ -95,7 +99,9 @@ fn protection_is_in_the_packets_only_when_loss_is_expected() {
 fn recovery_is_nearer_to_the_lost_frame_than_concealment() {
     let sound = speech(3.0);
     let mut encoder = OpusEncoder::new(Bitrate::from_kbps(32)).expect("encoder");
-    encoder.set_expected_loss(0.2).expect("a fraction");
+    encoder
+        .set_expected_loss(Loss::unrepaired(0.2))
+        .expect("a fraction");
     let packets = encode(&mut encoder, &sound);
     let whole = decode(&packets);
     let (mut recovered_error, mut concealed_error, mut holes) = (0.0, 0.0, 0);
@@ -136,7 +142,9 @@ fn recovery_is_nearer_to_the_lost_frame_than_concealment() {
 fn four_lost_frames_in_a_row_are_rebuilt_from_the_packet_after_them() {
     let sound = speech(4.0);
     let mut encoder = OpusEncoder::new(Bitrate::from_kbps(40)).expect("encoder");
-    encoder.set_expected_loss(0.3).expect("a fraction");
+    encoder
+        .set_expected_loss(Loss::unrepaired(0.3))
+        .expect("a fraction");
     let packets = encode(&mut encoder, &sound);
     let whole = decode(&packets);
     let mut rebuilding = OpusDecoder::new().expect("decoder");
@@ -260,7 +268,9 @@ fn a_lost_packet_of_60_ms_is_rebuilt_whole_from_the_next() {
         let mut encoder = OpusEncoder::new(Bitrate::from_kbps(20)).expect("encoder");
         let time = Duration::from_millis(milliseconds);
         encoder.set_frame_time(time).expect("a known length");
-        encoder.set_expected_loss(0.1).expect("a fraction");
+        encoder
+            .set_expected_loss(Loss::unrepaired(0.1))
+            .expect("a fraction");
         let mut decoder = OpusDecoder::new().expect("decoder");
         let size = encoder.frame_samples();
         let packets: Vec<Bytes> = sound
@@ -299,7 +309,9 @@ fn what_the_other_side_takes_at_most_is_kept() {
         ..OpusSettings::of(OpusMode::Voice)
     };
     let mut encoder = OpusEncoder::with_settings(settings, Bitrate::from_kbps(40)).expect("encoder");
-    encoder.set_expected_loss(0.2).expect("a fraction");
+    encoder
+        .set_expected_loss(Loss::unrepaired(0.2))
+        .expect("a fraction");
     let packets = encode(&mut encoder, &sound);
     // 12 kbit/s in 20 ms.
     assert!(packets.iter().all(|packet| packet.len() == 30), "{packets:?}");

@@ -3,8 +3,8 @@
 mod audio_support;
 
 use ahoy_media::audio::{AudioCapture, AudioPlayout, CaptureSettings};
-use ahoy_media::codec::SoundCodec;
 use ahoy_media::codec::opus::OpusEncoder;
+use ahoy_media::codec::{Loss, SoundCodec};
 use ahoy_media::device::{AudioFormat, AudioSink, AudioSource, DeviceError, DeviceKind};
 use ahoy_media::jitter_buffer::JitterBufferSettings;
 use ahoy_media::packet::EncodedFrame;
@@ -158,10 +158,10 @@ fn bitrate_and_expected_loss_change_while_running() {
     let (capture, frames, _failed) = capture(Box::new(ToneSource::new(440, WallClock::of_system())));
     frames.recv_timeout(DEADLINE).expect("a frame");
     capture.set_bitrate(Bitrate::from_kbps(16));
-    capture.set_expected_loss(0.1);
+    capture.set_expected_loss(Loss::unrepaired(0.1));
     await_true("both are taken", || {
         let stats = capture.stats();
-        stats.target_bitrate == Bitrate::from_kbps(16) && stats.expected_loss == 0.1
+        stats.target_bitrate == Bitrate::from_kbps(16) && stats.expected_loss == Loss::unrepaired(0.1)
     });
     capture.set_bitrate(Bitrate::from_kbps(1));
     capture.set_bitrate(Bitrate::from_kbps(24));

@@ -90,6 +90,7 @@ impl BandwidthEstimator for PublishedEstimator {
         control.handle_feedback(now, &samples);
         self.outlet
             .publish_target(Bitrate::from_bps(control.target() as u64));
+        self.outlet.publish_loss(control.loss());
     }
 
     fn target_bitrate(&self) -> f64 {

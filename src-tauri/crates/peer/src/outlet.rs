@@ -5,7 +5,7 @@
 
 use crate::event::{PeerEvent, TransportState};
 use ahoy_media::units::Bitrate;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use tokio::sync::{Notify, mpsc};
 
 /// Events between the driver and the task that carries them: states, tracks and local candidates, of which a machine
@@ -15,6 +15,8 @@ const EVENT_QUEUE: usize = 256;
 /// An estimate is told when it moved by more than one part in this many since it was last told.
 const TOLD_CHANGE: u64 = 20;
 
+const MILLION: f64 = 1e6;
+
 #[derive(Debug)]
 pub(crate) struct Outlet {
     queue: mpsc::Sender<PeerEvent>,
@@ -22,6 +24,8 @@ pub(crate) struct Outlet {
     start: Bitrate,
     /// Bits per second.
     target: AtomicU64,
+    /// Of a million packets.
+    lost: AtomicU32,
     changed: Notify,
 }
 
@@ -34,6 +38,7 @@ impl Outlet {
             keyframe: AtomicBool::new(false),
             start,
             target: AtomicU64::new(start.as_bps()),
+            lost: AtomicU32::new(0),
             changed: Notify::new(),
         };
         (outlet, events)
@@ -54,6 +59,15 @@ impl Outlet {
         if self.target.swap(target.as_bps(), Ordering::Relaxed) != target.as_bps() {
             self.changed.notify_one();
         }
+    }
+
+    /// What part of the last second's packets the path lost; read by whoever wants to know.
+    pub(crate) fn publish_loss(&self, fraction: f64) {
+        self.lost.store((fraction * MILLION) as u32, Ordering::Relaxed);
+    }
+
+    pub(crate) fn loss(&self) -> f64 {
+        f64::from(self.lost.load(Ordering::Relaxed)) / MILLION
     }
 
     pub(crate) fn target(&self) -> Bitrate {

@@ -423,6 +423,7 @@ impl Peer {
         }
         stats.transport = transport_stats::read(&*inner.connection, now, &inner.turn_streams).await;
         stats.transport.available_outgoing_bitrate = Some(inner.outlet.target());
+        stats.transport.path_loss = inner.outlet.loss();
         stats.transport.socket_send_errors = inner.socket_send_errors.load(Ordering::Relaxed);
         stats
     }

@@ -88,6 +88,9 @@ pub struct TransportStats {
     pub path: Option<NetworkPath>,
     /// This side's bandwidth estimate.
     pub available_outgoing_bitrate: Option<Bitrate>,
+    /// What part of this side's packets of the last second did not arrive, repairs counted as packets of their own; 0 where
+    /// the other side gives no feedback on each.
+    pub path_loss: f64,
     /// `new`, `connecting`, `connected`, `closed` or `failed`.
     pub dtls_state: String,
     pub srtp_cipher: Option<String>,

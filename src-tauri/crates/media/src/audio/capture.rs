@@ -10,7 +10,7 @@ pub use pipeline::CapturePipeline;
 
 use crate::audio::render_tap::RenderFeed;
 use crate::audio::voice::VoiceSettings;
-use crate::codec::{AudioEncoder, SoundCodec};
+use crate::codec::{AudioEncoder, Loss, SoundCodec};
 use crate::device::{AudioSource, DeviceError, DeviceKind};
 use crate::packet::EncodedFrame;
 use crate::synthetic::silence::SilentMicrophone;
@@ -54,8 +54,8 @@ pub struct AudioOutStats {
     pub captured_level: f32,
     /// RMS of the last frame as sent, 0..1.
     pub audio_level: f32,
-    /// Fraction 0..1.
-    pub expected_loss: f32,
+    /// As the encoder was told.
+    pub expected_loss: Loss,
     pub muted: bool,
     /// Seconds spent cleaning and encoding, summed over all frames.
     pub total_encode_time: f64,
@@ -80,7 +80,7 @@ pub struct AudioCapture {
 struct Shared {
     muted: bool,
     bitrate: Option<Bitrate>,
-    expected_loss: Option<f32>,
+    expected_loss: Option<Loss>,
     frame_time: Option<Duration>,
     /// Newest wins.
     encoder: Option<Box<dyn AudioEncoder>>,
@@ -165,9 +165,9 @@ impl AudioCapture {
         self.lock().encoder = Some(encoder);
     }
 
-    /// Tells what fraction 0..1 of packets the far side reports as lost; the encoder hears it smoothed.
-    pub fn set_expected_loss(&self, fraction: f32) {
-        self.lock().expected_loss = Some(fraction);
+    /// Tells what is being lost; the encoder hears it smoothed.
+    pub fn set_expected_loss(&self, loss: Loss) {
+        self.lock().expected_loss = Some(loss);
     }
 
     /// Switches echo cancellation, noise suppression, gain control and high-pass; all are off at first.
@@ -272,10 +272,10 @@ impl<F: FnMut(SoundCodec, EncodedFrame) -> bool, E: FnMut(DeviceError)> Running<
                 Err(error) => tracing::warn!(%error, "bitrate is not changed"),
             }
         }
-        if let Some(fraction) = expected_loss {
-            let fraction = self.expected_loss.report(fraction, now);
-            match self.pipeline.set_expected_loss(fraction) {
-                Ok(()) => self.stats.expected_loss = fraction,
+        if let Some(loss) = expected_loss {
+            let loss = self.expected_loss.report(loss, now);
+            match self.pipeline.set_expected_loss(loss) {
+                Ok(()) => self.stats.expected_loss = loss,
                 Err(error) => tracing::warn!(%error, "expected loss is not changed"),
             }
         }

@@ -21,7 +21,7 @@ pub const BITRATE_RANGE: std::ops::RangeInclusive<u64> = 6_000..=128_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::{AudioDecoder, AudioEncoder};
+    use crate::codec::{AudioDecoder, AudioEncoder, Loss};
     use crate::units::Bitrate;
     use proptest::prelude::*;
 
@@ -36,8 +36,8 @@ mod tests {
             "opus cannot use 5999 bit/s, it takes 6000 to 128000"
         );
         assert!(encoder.set_bitrate(Bitrate::from_kbps(129)).is_err());
-        assert!(encoder.set_expected_loss(1.5).is_err());
-        assert!(encoder.set_expected_loss(f32::NAN).is_err());
+        assert!(encoder.set_expected_loss(Loss::unrepaired(1.5)).is_err());
+        assert!(encoder.set_expected_loss(Loss::unrepaired(f32::NAN)).is_err());
         assert!(encoder.encode(&[0.0; 480]).is_err());
     }
 

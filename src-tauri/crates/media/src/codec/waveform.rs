@@ -10,7 +10,7 @@ mod repeat;
 pub use g711::{ALaw, MuLaw};
 pub use g722::G722;
 
-use super::{AudioDecoder, AudioEncoder, CodecError, PacketContent, SoundCodec};
+use super::{AudioDecoder, AudioEncoder, CodecError, Loss, PacketContent, SoundCodec};
 use crate::audio::frame::{FRAME_SAMPLES, FRAME_TIME};
 use crate::audio::resample::{FormatError, FromDevice, ToDevice};
 use crate::device::AudioFormat;
@@ -114,7 +114,7 @@ impl<L: Law> AudioEncoder for WaveformEncoder<L> {
     }
 
     /// There is no protection that could be adapted.
-    fn set_expected_loss(&mut self, _: f32) -> Result<(), CodecError> {
+    fn set_expected_loss(&mut self, _: Loss) -> Result<(), CodecError> {
         Ok(())
     }
 

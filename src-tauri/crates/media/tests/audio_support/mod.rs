@@ -6,6 +6,7 @@ use ahoy_media::audio::capture::CapturePipeline;
 use ahoy_media::audio::frame::{FRAME_SAMPLES, FRAME_TIME};
 use ahoy_media::audio::pace::CapturePace;
 use ahoy_media::audio::playout::PlayoutPipeline;
+use ahoy_media::codec::Loss;
 use ahoy_media::codec::opus::{OpusDecoder, OpusEncoder};
 use ahoy_media::device::{AudioFormat, AudioSink, AudioSource, DeviceError};
 use ahoy_media::jitter_buffer::JitterBufferSettings;
@@ -67,7 +68,9 @@ impl Line {
         let first = RtpTime::new(u32::MAX - 100_000);
         let mut capture =
             CapturePipeline::new(source.format(), Box::new(encoder), first).expect("mono 48 kHz");
-        capture.set_expected_loss(self.expected_loss).expect("a fraction");
+        capture
+            .set_expected_loss(Loss::unrepaired(self.expected_loss))
+            .expect("a fraction");
         capture.set_frame_time(self.frame).expect("a known length");
         let (mut probe, reader) = AudioProbe::new(clock);
         let decoder = OpusDecoder::new().expect("decoder");

@@ -3,6 +3,7 @@
 //! A report covers some fifty packets, so at 5 % loss it says anything from 0 to 12 %. Protection that came and went
 //! with it would be heard.
 
+use crate::codec::Loss;
 use std::time::{Duration, Instant};
 
 /// Share of the way up that one report goes.
@@ -15,12 +16,28 @@ const NONE: f32 = 0.004;
 /// The smoothed loss of one direction.
 #[derive(Debug, Default)]
 pub(super) struct ExpectedLoss {
-    last: Option<(f32, Instant)>,
+    pre_repair: Smoothed,
+    post_repair: Smoothed,
 }
 
 impl ExpectedLoss {
+    /// Takes what is reported; answers with what to expect.
+    pub(super) fn report(&mut self, loss: Loss, now: Instant) -> Loss {
+        Loss {
+            pre_repair: self.pre_repair.report(loss.pre_repair, now),
+            post_repair: self.post_repair.report(loss.post_repair, now),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Smoothed {
+    last: Option<(f32, Instant)>,
+}
+
+impl Smoothed {
     /// Takes a reported fraction; answers with what to expect.
-    pub(super) fn report(&mut self, fraction: f32, now: Instant) -> f32 {
+    fn report(&mut self, fraction: f32, now: Instant) -> f32 {
         let expected = match self.last {
             None => fraction,
             Some((last, _)) if fraction > last => last + (fraction - last) * RISE,
@@ -42,7 +59,7 @@ mod tests {
     #[test]
     fn uneven_reports_of_the_same_loss_give_a_steady_expectation() {
         let start = Instant::now();
-        let mut loss = ExpectedLoss::default();
+        let mut loss = Smoothed::default();
         let reports = [0.10, 0.02, 0.06, 0.0, 0.12, 0.04, 0.02, 0.08, 0.0, 0.06];
         let expected: Vec<f32> = (0_u32..)
             .zip(reports)
@@ -54,7 +71,7 @@ mod tests {
     #[test]
     fn loss_is_met_soon_and_forgotten_in_half_a_minute() {
         let start = Instant::now();
-        let mut loss = ExpectedLoss::default();
+        let mut loss = Smoothed::default();
         loss.report(0.0, start);
         for n in 1..=3_u32 {
             loss.report(0.3, start + Duration::from_secs(1) * n);

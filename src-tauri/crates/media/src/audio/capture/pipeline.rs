@@ -9,7 +9,7 @@ use crate::audio::level::Level;
 use crate::audio::render_tap::RenderFeed;
 use crate::audio::resample::{FormatError, FromDevice};
 use crate::audio::voice::{VoiceProcessor, VoiceSettings};
-use crate::codec::{AudioEncoder, CodecError, SoundCodec};
+use crate::codec::{AudioEncoder, CodecError, Loss, SoundCodec};
 use crate::device::AudioFormat;
 use crate::packet::EncodedFrame;
 use crate::units::{Bitrate, RtpTime, SampleRate};
@@ -118,8 +118,8 @@ impl CapturePipeline {
     }
 
     /// Expected loss as a fraction 0..1.
-    pub fn set_expected_loss(&mut self, fraction: f32) -> Result<(), CodecError> {
-        self.encoder.set_expected_loss(fraction)
+    pub fn set_expected_loss(&mut self, loss: Loss) -> Result<(), CodecError> {
+        self.encoder.set_expected_loss(loss)
     }
 
     /// Encodes frames of this length from the next one on; an error changes nothing.
@@ -323,7 +323,7 @@ mod tests {
             Ok(())
         }
 
-        fn set_expected_loss(&mut self, _: f32) -> Result<(), CodecError> {
+        fn set_expected_loss(&mut self, _: Loss) -> Result<(), CodecError> {
             Ok(())
         }
 

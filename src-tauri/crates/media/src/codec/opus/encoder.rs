@@ -2,7 +2,7 @@
 
 use super::raw::{Encoder, OpusError};
 use super::{BITRATE_RANGE, CODEC, OpusMode, OpusSettings};
-use crate::codec::{AudioEncoder, CodecError, SoundCodec};
+use crate::codec::{AudioEncoder, CodecError, Loss, SoundCodec};
 use crate::units::{Bitrate, SampleRate};
 use bytes::Bytes;
 use opusic_sys as sys;
@@ -42,9 +42,11 @@ pub struct OpusEncoder {
     protection: Protection,
     /// As it was set; what the other side takes at most may be less.
     bitrate: Bitrate,
-    /// Expected, as a fraction.
-    loss: f32,
-    /// The loss is worth protection beyond the frame before.
+    /// Expected.
+    loss: Loss,
+    /// So much is lost that a bandwidth is kept which in-band FEC has too.
+    narrows: bool,
+    /// What is still missing after repairs is worth protection beyond the frame before.
     guards: bool,
     /// The last frame was the silence of a pause.
     silent: bool,
@@ -67,7 +69,8 @@ impl OpusEncoder {
             application,
             protection: Protection::Adaptive,
             bitrate,
-            loss: 0.0,
+            loss: Loss::default(),
+            narrows: false,
             guards: false,
             silent: false,
             bytes: [0; LARGEST_PACKET],
@@ -102,15 +105,22 @@ impl OpusEncoder {
 
     /// Spends bits on protection by what is lost and what there is.
     fn protect(&mut self) -> Result<(), CodecError> {
-        self.guards = self.loss >= if self.guards { LITTLE_LOSS } else { MUCH_LOSS };
+        let Loss {
+            pre_repair,
+            post_repair,
+        } = self.loss;
+        let is_much = |fraction, was| fraction >= if was { LITTLE_LOSS } else { MUCH_LOSS };
+        self.narrows = is_much(pre_repair, self.narrows);
+        self.guards = is_much(post_repair, self.guards);
         let protection = if self.settings.fec {
             self.protection
         } else {
             // Who cannot use the old redundancy does not know the new one either.
             Protection::None
         };
-        let (fec, dred) = protection_for(protection, self.guards, self.loss, self.effective_bitrate());
-        let percent = (self.loss * 100.0).round() as i32;
+        let (fec, dred) = protection_for(protection, self.guards, post_repair, self.effective_bitrate());
+        // A frame that is repaired comes late or not at all often enough that its copy in the next one is worth half.
+        let percent = (post_repair.max(pre_repair / 2.0) * 100.0).round() as i32;
         let percent = if dred > 0 {
             percent.max(LEAST_PERCENT_FOR_DRED)
         } else {
@@ -119,7 +129,7 @@ impl OpusEncoder {
         // In-band FEC leaves out what lies above wide band, so that would come and go with the losses; measured at
         // 20 % loss and 40 kbit/s, the bits it frees are worth 0.1 of PESQ. And a packet longer than 20 ms is one frame,
         // all of which the next can rebuild, only up to wide band.
-        let narrows = self.guards || self.frame > OpusMode::Voice.frame_time();
+        let narrows = self.narrows || self.frame > OpusMode::Voice.frame_time();
         let mut bandwidth = self.settings.bandwidth();
         if self.settings.mode == OpusMode::Voice && narrows {
             bandwidth = bandwidth.min(sys::OPUS_BANDWIDTH_WIDEBAND);
@@ -184,12 +194,12 @@ impl AudioEncoder for OpusEncoder {
         self.protect()
     }
 
-    fn set_expected_loss(&mut self, fraction: f32) -> Result<(), CodecError> {
-        if !(0.0..=1.0).contains(&fraction) {
-            let what = format!("an expected loss of {fraction}, it takes 0 to 1");
+    fn set_expected_loss(&mut self, loss: Loss) -> Result<(), CodecError> {
+        if !loss.is_valid() {
+            let what = format!("an expected {loss:?}, it takes 0 to 1");
             return Err(CodecError::Settings { codec: CODEC, what });
         }
-        self.loss = fraction;
+        self.loss = loss;
         self.protect()
     }
 

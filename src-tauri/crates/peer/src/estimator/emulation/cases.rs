@@ -1,9 +1,9 @@
 //! The cases of RFC 8867 §5 and the promises of a call, each with its figures printed.
 
+use super::super::aimd::VOICE_ALONE;
 use super::flow::Flow;
 use super::link::{Link, Path};
 use super::tcp::Tcp;
-use super::super::aimd::VOICE_ALONE;
 use super::{Random, World};
 use std::time::Duration;
 
