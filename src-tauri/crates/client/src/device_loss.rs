@@ -4,7 +4,8 @@
 
 use crate::actor::Actor;
 use crate::live::Live;
-use crate::media_session::{MediaNews, Opening, Replacement};
+use crate::media_news::{MediaNews, Replacement};
+use crate::media_session::Opening;
 use crate::recovery::Recovery;
 use crate::snapshot::{CameraState, MicrophoneState};
 use ahoy_call::CallId;

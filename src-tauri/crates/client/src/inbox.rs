@@ -1,7 +1,7 @@
 //! What tasks and media threads tell the actor.
 
 use crate::account::AccountNews;
-use crate::media_session::MediaNews;
+use crate::media_news::MediaNews;
 use crate::peer_task::PeerNews;
 use ahoy_call::CallId;
 use ahoy_signaling::{Login, LoginError};

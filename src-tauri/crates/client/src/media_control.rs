@@ -2,7 +2,8 @@
 
 use crate::actor::Actor;
 use crate::live::{Media, Preview};
-use crate::media_session::{MediaNews, Opening};
+use crate::media_news::MediaNews;
+use crate::media_session::Opening;
 use crate::peer_task::PeerWork;
 use crate::recovery::Recovery;
 use crate::snapshot::{CameraState, ClientEvent, CommandRefused};
@@ -276,7 +277,7 @@ impl Actor {
             MediaNews::Recovered { device, on_default } => self.handle_recovered(device, on_default),
             MediaNews::NotRecovered(kind) => self.note_not_recovered(kind),
             MediaNews::CannotOpen { error, essential } => {
-                let code = crate::media_session::notice_code(&error);
+                let code = crate::notice_code(&error);
                 self.notice(code, error.to_string());
                 if essential && let Some(endpoint) = &mut self.endpoint {
                     endpoint.handle_peer(Instant::now(), call, PeerInput::MediaFailed);
