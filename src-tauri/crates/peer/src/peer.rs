@@ -250,12 +250,17 @@ impl Peer {
 
     /// Which way pictures go by the last negotiation.
     pub async fn video_direction(&self) -> Direction {
-        self.inner.negotiation.lock().await.direction(MediaKind::Video)
+        self.inner
+            .negotiation
+            .lock()
+            .await
+            .agreed()
+            .direction(MediaKind::Video)
     }
 
     /// Whether the other side agreed to send sound.
     pub async fn hears(&self) -> bool {
-        self.inner.negotiation.lock().await.hears()
+        self.inner.negotiation.lock().await.agreed().hears()
     }
 
     /// Uses other STUN and TURN servers, or other credentials for them, from the next restart on; an empty list keeps
@@ -455,14 +460,15 @@ impl Inner {
         {
             let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
             sinks.set_payload_types(
-                negotiation.audio_payload_types(),
-                negotiation.video_payload_types(),
-                negotiation.events_received(),
+                negotiation.agreed().audio_payload_types(),
+                negotiation.agreed().video_payload_types(),
+                negotiation.agreed().events_received(),
             );
             sinks.set_in_sync(negotiation.in_sync());
             sinks.set_orientation(negotiation.orientation());
         }
-        self.repair_types.set_received(negotiation.repairs_received());
+        self.repair_types
+            .set_received(negotiation.agreed().repairs_received());
         negotiation
             .open_gates(
                 &*self.connection,
@@ -472,7 +478,7 @@ impl Inner {
             )
             .await;
         let pictures = self.video_out.gate().negotiated();
-        let repairing = pictures.and_then(|(_, payload_type)| negotiation.repair_of(payload_type));
+        let repairing = pictures.and_then(|(_, payload_type)| negotiation.agreed().repair_of(payload_type));
         self.repair_types.set_sent(repairing);
         if let Some((Codec::Audio(codec), _)) = self.audio_out.gate().negotiated() {
             let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
